@@ -3,7 +3,8 @@
 //
 // Kinds (subject; body): fleet.loaded, agent.starting|ready|state_changed|exited|failed (agent
 // name), work.accepted|started|retrying|succeeded|failed|timed_out|cancelled|stale_result (work
-// id), run.started|finished (run id), step.started|finished (run id; body has stage).
+// id), run.started|finished (run id), step.started|finished (run id; body has stage),
+// run.archived (run id).
 #pragma once
 
 #include <cstdint>

@@ -199,12 +199,20 @@ struct StorageChanged {
   std::string reason;
 };
 
+/// The run's folder was completed and archived.
+struct RunArchived {
+  RunId run;
+  std::string path;
+  std::int64_t size_bytes = 0;
+  std::string sha256;
+};
+
 /// Nothing happened but time.
 struct Tick {};
 
 using Fact = std::variant<ProcessStarted, ProcessStartFailed, ProcessExited, AdoptionFinished,
                           LinkOpened, LinkClosed, AttemptFinished, AttemptProgress, StorageChanged,
-                          Tick>;
+                          RunArchived, Tick>;
 
 using Input = std::variant<Command, Fact>;
 

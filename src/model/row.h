@@ -64,6 +64,16 @@ struct StepRow {
   StepStatus status;
 };
 
+/// The archive of a finished run (RUN-4), keyed by run; what `mainstay runs verify` compares with.
+struct ArchiveRow {
+  RunId run;
+  /// Path under the project folder.
+  std::string path;
+  std::int64_t size_bytes = 0;
+  std::string sha256;
+  Wall archived_at{};
+};
+
 /// Keyed by name.
 struct AgentRow {
   AgentStatus status;
@@ -75,6 +85,6 @@ struct AgentRemoved {
 };
 
 using Row = std::variant<WorkInserted, WorkUpdated, AttemptRow, UsageRow, RunInserted, RunUpdated,
-                         StepRow, AgentRow, AgentRemoved>;
+                         StepRow, ArchiveRow, AgentRow, AgentRemoved>;
 
 }  // namespace mainstay::model
