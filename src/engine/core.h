@@ -47,7 +47,7 @@ class Core {
   const fleet::Fleet& fleet() const { return fleet_; }
   const work::Work& work() const { return work_; }
   model::Sequence last_sequence() const { return last_sequence_; }
-  bool storage_writable() const { return storage_.writable; }
+  const model::StorageChanged& storage() const { return storage_; }
 
  private:
   void on_command(const model::Command& command, Now now, model::Outbox& out);

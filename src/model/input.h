@@ -196,6 +196,8 @@ struct AttemptProgress {
 /// The store stopped or resumed taking commits (faults C1, C4).
 struct StorageChanged {
   bool writable = true;
+  /// Not writable for want of space: results still go into the reserve, new work does not.
+  bool full = false;
   std::string reason;
 };
 

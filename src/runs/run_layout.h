@@ -1,0 +1,31 @@
+// Where everything about a run lies (RUN-1): runs/<pipeline>/<run_id>/ under the project folder.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/ids.h"
+
+namespace mainstay::runs {
+
+class RunLayout {
+ public:
+  /// `root` is the folder `runs` itself. A run without a pipeline lies under `work`.
+  RunLayout(std::string root, std::string_view pipeline, std::string run_id);
+
+  const std::string& folder() const { return folder_; }
+  std::string logs() const { return folder_ + "/logs"; }
+  std::string run_log() const { return folder_ + "/logs/run.log"; }
+  /// logs/step_001/<component>.log; a component that is no plain name becomes `other`.
+  std::string step_log(int step, std::string_view component) const;
+  std::string file(std::string_view name) const { return folder_ + "/" + std::string(name); }
+  std::string archive() const { return folder_ + "/run.tar.gz"; }
+
+  /// `step_001`: three digits or more.
+  static std::string step_name(int step);
+
+ private:
+  std::string folder_;
+};
+
+}  // namespace mainstay::runs
