@@ -17,6 +17,14 @@ struct RecoveredWork {
   std::optional<AttemptRow> attempt;
 };
 
+/// An item that ended not long ago: its agent may send the result again, and is told that it was
+/// accepted.
+struct RecoveredEnd {
+  WorkId id;
+  Epoch epoch = 0;
+  WorkState state = WorkState::succeeded;
+};
+
 struct RecoveredRun {
   std::shared_ptr<const RunSpec> spec;
   RunStatus status;
@@ -32,6 +40,8 @@ struct Recovered {
   /// Runs that are not terminal.
   std::vector<RecoveredRun> runs;
   std::vector<AgentStatus> agents;
+  /// The newest items that ended, oldest first; at most about 10,000.
+  std::vector<RecoveredEnd> ended;
 };
 
 }  // namespace mainstay::model

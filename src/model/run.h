@@ -42,6 +42,9 @@ struct RunStatus {
   RunState state = RunState::running;
   std::optional<Wall> finished_at;
   std::optional<WorkError> error;
+  /// Once it succeeded or ended degraded: object of stage -> output, of the stages that no other
+  /// stage needs.
+  Payload output;
 };
 
 struct StepStatus {
@@ -50,6 +53,7 @@ struct StepStatus {
   int number = 0;
   StepState state = StepState::waiting;
   std::int64_t items_total = 0;
+  /// That succeeded; failed ones are not among them.
   std::int64_t items_done = 0;
   std::int64_t items_failed = 0;
   std::int64_t retries = 0;
