@@ -104,6 +104,8 @@ struct AgentStatus {
   std::optional<ProcessIdentity> process;
   /// SHA-256 hex of the token made for this start; what the node checks after re-adoption.
   std::string token_sha256;
+  /// Of the AgentSpec that this start was made from; another one means: do not re-adopt.
+  std::string spec_digest;
   std::vector<std::string> capabilities;
   std::map<std::string, std::string> labels;
   std::string endpoint;  ///< external agents: where they are
