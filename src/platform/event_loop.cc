@@ -1,0 +1,98 @@
+#include "platform/event_loop.h"
+
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "platform/asio.h"
+#include "platform/thread_name.h"
+
+namespace mainstay::platform {
+
+EventLoop::EventLoop(std::string name, int lanes) : name_(std::move(name)) {
+  MS_ASSERT(lanes >= 1, "an event loop needs a lane");
+  // The hint tells Asio that one thread runs each context; posting from others stays safe.
+  for (int i = 0; i < lanes; ++i) contexts_.push_back(std::make_unique<asio::io_context>(1));
+}
+
+EventLoop::~EventLoop() {
+  stop();
+  // What is still queued may own connections of any lane; all go while all lanes still exist.
+  for (auto& context : contexts_) context.reset();
+}
+
+Result<void> EventLoop::start() {
+  MS_ASSERT(threads_.empty(), "an event loop is started once");
+  try {
+    for (std::size_t i = 0; i < contexts_.size(); ++i) {
+      threads_.emplace_back([this, i] {
+        name_this_thread((name_ + "-" + std::to_string(i)).c_str());
+        const auto stay = asio::make_work_guard(*contexts_[i]);
+        contexts_[i]->run();
+      });
+    }
+  } catch (const std::system_error& refused) {
+    stop();
+    return Error(Code::environment_invalid,
+                 std::string("cannot start an I/O thread: ") + refused.what());
+  }
+  return {};
+}
+
+void EventLoop::stop() {
+  for (auto& context : contexts_) {
+    if (context) context->stop();
+  }
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
+  threads_.clear();
+}
+
+void EventLoop::post(std::function<void()> task, int lane) {
+  asio::post(context(lane), std::move(task));
+}
+
+bool EventLoop::on_lane(int lane) const {
+  return contexts_[static_cast<std::size_t>(lane)]->get_executor().running_in_this_thread();
+}
+
+struct Timer::State {
+  explicit State(asio::io_context& context) : timer(context) {}
+
+  std::mutex mutex;
+  asio::steady_timer timer;
+  std::uint64_t generation = 0;
+  std::function<void()> callback;
+};
+
+Timer::Timer(EventLoop& loop, int lane) : state_(std::make_shared<State>(loop.context(lane))) {}
+
+Timer::~Timer() { cancel(); }
+
+void Timer::after(Duration delay, std::function<void()> callback) {
+  std::function<void()> replaced;  // destroyed after the lock is released
+  const std::lock_guard lock(state_->mutex);
+  replaced = std::exchange(state_->callback, std::move(callback));
+  const std::uint64_t mine = ++state_->generation;
+  state_->timer.expires_after(delay);
+  state_->timer.async_wait([state = state_, mine](const boost::system::error_code&) {
+    std::function<void()> due;
+    {
+      const std::lock_guard inner(state->mutex);
+      if (state->generation != mine) return;
+      due = std::exchange(state->callback, nullptr);
+    }
+    if (due) due();
+  });
+}
+
+void Timer::cancel() {
+  std::function<void()> replaced;
+  const std::lock_guard lock(state_->mutex);
+  ++state_->generation;
+  replaced = std::exchange(state_->callback, nullptr);
+  state_->timer.cancel();
+}
+
+}  // namespace mainstay::platform
