@@ -10,8 +10,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
+
+#include "platform/files.h"
 
 namespace mainstay::platform {
 namespace {
@@ -22,24 +23,6 @@ using Writer = std::unique_ptr<archive, decltype(&archive_write_free)>;
 using Reader = std::unique_ptr<archive, decltype(&archive_read_free)>;
 using Entry = std::unique_ptr<archive_entry, decltype(&archive_entry_free)>;
 
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-Error io_error(std::string_view what, const std::string& path) {
-  return Error(Code::io_failed, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno)));
-}
-
 Error archive_error(archive* a, std::string_view what, const std::string& path) {
   const char* reason = archive_error_string(a);
   return Error(Code::io_failed,
@@ -47,10 +30,10 @@ Error archive_error(archive* a, std::string_view what, const std::string& path) 
 }
 
 Result<void> add_file(archive* out, const ArchiveEntry& item) {
-  const File in(::open(item.file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (in.get() < 0) return io_error("open", item.file);
+  auto in = open_file(item.file, O_RDONLY);
+  if (!in) return std::move(in).error();
   struct stat info {};
-  if (::fstat(in.get(), &info) != 0) return io_error("stat", item.file);
+  if (::fstat(in->get(), &info) != 0) return io_error("cannot stat", item.file, errno);
   const Entry entry(archive_entry_new(), archive_entry_free);
   archive_entry_set_pathname(entry.get(), item.path.c_str());
   archive_entry_set_filetype(entry.get(), AE_IFREG);
@@ -63,9 +46,9 @@ Result<void> add_file(archive* out, const ArchiveEntry& item) {
   std::array<char, kBlock> block;
   auto left = static_cast<std::size_t>(info.st_size);
   while (left > 0) {
-    const ssize_t n = ::read(in.get(), block.data(), std::min(left, block.size()));
+    const ssize_t n = ::read(in->get(), block.data(), std::min(left, block.size()));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return io_error("read", item.file);
+    if (n < 0) return io_error("cannot read", item.file, errno);
     if (n == 0) return Error(Code::io_failed, item.file + " became shorter while it was archived");
     if (archive_write_data(out, block.data(), static_cast<std::size_t>(n)) != n) {
       return archive_error(out, "archive", item.file);
@@ -90,9 +73,10 @@ Result<void> write_entries(const std::string& path, const std::vector<ArchiveEnt
   return {};
 }
 
-Result<void> sync_path(const std::string& path, int flags) {
-  const File file(::open(path.c_str(), flags | O_CLOEXEC));
-  if (file.get() < 0 || ::fsync(file.get()) != 0) return io_error("sync", path);
+Result<void> sync_file(const std::string& path) {
+  auto file = open_file(path, O_RDONLY);
+  if (!file) return std::move(file).error();
+  if (::fsync(file->get()) != 0) return io_error("cannot sync", path, errno);
   return {};
 }
 
@@ -125,15 +109,14 @@ Result<std::string> read_entry(archive* in, const std::string& file) {
 Result<void> write_tar_gz(const std::string& target, const std::vector<ArchiveEntry>& entries) {
   const std::string temporary = target + ".tmp";
   auto written = write_entries(temporary, entries);
-  if (written) written = sync_path(temporary, O_RDONLY);
+  if (written) written = sync_file(temporary);
   if (!written) {
     ::unlink(temporary.c_str());
     return written;
   }
-  if (std::rename(temporary.c_str(), target.c_str()) != 0) return io_error("rename to", target);
+  if (std::rename(temporary.c_str(), target.c_str()) != 0) return io_error("cannot rename to", target, errno);
   const std::size_t slash = target.rfind('/');
-  return sync_path(slash == std::string::npos ? "." : target.substr(0, slash),
-                   O_RDONLY | O_DIRECTORY);
+  return sync_dir(slash == std::string::npos ? "." : target.substr(0, slash));
 }
 
 Result<void> read_tar_gz(

@@ -1,0 +1,115 @@
+#include "runs/run_archive.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "platform/archive.h"
+#include "platform/crypto.h"
+#include "platform/files.h"
+#include "runs/log_scan.h"
+#include "runs/summary.h"
+
+namespace mainstay::runs {
+namespace {
+
+constexpr std::string_view kSummary = "logs_summary.txt";
+constexpr std::size_t kMaxFile = std::size_t{4} << 30;
+
+bool is_archived(std::string_view path) {
+  return !path.starts_with("workspace/") && !path.starts_with("artifacts/") &&
+         !path.starts_with("run.tar.") && !path.ends_with(".tmp");
+}
+
+// The outer summary up to the rule above its ARCHIVE heading: what the archive holds.
+std::string_view archived_part(std::string_view summary) {
+  const std::string section = render_archive_section("", 0, "");
+  const std::string_view opening =
+      std::string_view(section).substr(0, section.find("File:"));
+  return summary.substr(0, summary.find(opening));
+}
+
+Result<ArchiveInfo> describe(const std::string& path) {
+  auto bytes = platform::read_file(path, kMaxFile);
+  if (!bytes) return std::move(bytes).error();
+  return ArchiveInfo{path, static_cast<std::int64_t>(bytes->size()),
+                     platform::sha256_hex(*bytes)};
+}
+
+void compare_file(const RunLayout& layout, std::string_view path, const std::string& bytes,
+                  VerifyReport& report) {
+  auto outside = platform::read_file(layout.file(path), kMaxFile);
+  if (!outside) {
+    report.problems.push_back(fmt::format("{}: in the archive, not in the folder", path));
+    return;
+  }
+  const std::string_view expected =
+      path == kSummary ? archived_part(*outside) : std::string_view(*outside);
+  if (expected != bytes) {
+    report.problems.push_back(fmt::format("{}: the folder's file differs from the archived one",
+                                          path));
+  }
+}
+
+}  // namespace
+
+Result<ArchiveInfo> archive_run(const RunLayout& layout) {
+  const std::string summary_path = layout.file(kSummary);
+  auto summary = platform::read_file(summary_path, kMaxFile);
+  if (!summary) return std::move(summary).error();
+  const std::string plain(archived_part(*summary));
+  if (plain != *summary) {
+    if (auto put = platform::write_file_atomic(summary_path, plain, 0644); !put) {
+      return std::move(put).error();
+    }
+  }
+  std::vector<platform::ArchiveEntry> entries;
+  for (const std::string& path : files_under(layout.folder())) {
+    if (is_archived(path)) entries.push_back({layout.file(path), path});
+  }
+  if (auto written = platform::write_tar_gz(layout.archive(), entries); !written) {
+    return std::move(written).error();
+  }
+  auto info = describe(layout.archive());
+  if (!info) return info;
+  const std::string whole =
+      plain + render_archive_section("run.tar.gz", info->size_bytes, info->sha256);
+  if (auto put = platform::write_file_atomic(summary_path, whole, 0644); !put) {
+    return std::move(put).error();
+  }
+  return info;
+}
+
+Result<VerifyReport> verify_run(const RunLayout& layout, const ArchiveInfo& recorded) {
+  auto found = describe(layout.archive());
+  if (!found) return std::move(found).error();
+  VerifyReport report;
+  if (found->size_bytes != recorded.size_bytes) {
+    report.problems.push_back(fmt::format("run.tar.gz has {} bytes, {} were recorded",
+                                          found->size_bytes, recorded.size_bytes));
+  }
+  if (found->sha256 != recorded.sha256) {
+    report.problems.push_back(fmt::format("run.tar.gz has SHA-256 {}, {} was recorded",
+                                          found->sha256, recorded.sha256));
+  }
+  std::set<std::string, std::less<>> archived;
+  const auto read = platform::read_tar_gz(
+      layout.archive(), [&](std::string_view path, const std::string& bytes) {
+        ++report.files;
+        archived.emplace(path);
+        compare_file(layout, path, bytes, report);
+      });
+  if (!read) report.problems.push_back(read.error().message());
+  for (const std::string& path : files_under(layout.folder())) {
+    if (is_archived(path) && !archived.contains(path)) {
+      report.problems.push_back(path + ": in the folder, not in the archive");
+    }
+  }
+  report.ok = report.problems.empty();
+  return report;
+}
+
+}  // namespace mainstay::runs
