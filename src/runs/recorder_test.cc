@@ -1,0 +1,212 @@
+// The recorder on real files: the folder of a run, live and complete; archives that verify.
+#include "runs/recorder.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "platform/archive.h"
+#include "platform/files.h"
+#include "platform/json.h"
+#include "platform/test_dir.h"
+#include "runs/run_archive.h"
+
+namespace mainstay::runs {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kRunId = "0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f";
+const Wall kStart = base::wall_from_micros(1'790'000'000'000'000);
+
+std::string slurp(const std::string& path) {
+  auto text = platform::read_file(path);
+  return text ? *text : "(" + text.error().message() + ")";
+}
+
+class RecorderTest : public ::testing::Test {
+ protected:
+  RecorderTest() {
+    auto pipeline = std::make_shared<model::PipelineSpec>();
+    pipeline->name = "review";
+    pipeline->version = 3;
+    auto spec = std::make_shared<model::RunSpec>();
+    spec->id = *model::RunId::from_text(kRunId);
+    spec->pipeline = pipeline;
+    spec->input = model::Payload::of(R"({"path":"."})");
+    spec->trace_parent = "00-11111111111111111111111111111111-2222222222222222-01";
+    spec->created_at = kStart;
+    details_.spec = spec;
+    model::StepStatus scan;
+    scan.stage = "scan";
+    scan.number = 1;
+    scan.state = model::StepState::succeeded;
+    scan.items_total = scan.items_done = 1;
+    scan.started_at = kStart;
+    scan.finished_at = kStart + std::chrono::seconds(154);
+    model::StepStatus lint = scan;
+    lint.stage = "lint";
+    lint.number = 2;
+    lint.state = model::StepState::degraded;
+    lint.error = model::WorkError{model::FailureKind::error, "handler_failed",
+                                  "cppcheck is not installed", true, ""};
+    lint.usage.prompt_tokens = 10;
+    lint.usage.completion_tokens = 5;
+    lint.usage.llm_requests = 1;
+    details_.steps = {scan, lint};
+    platform::write_file_atomic(file("fleet.yaml"), "fleet: x\n").value();
+  }
+
+  std::string file(const std::string& name) const { return dir_.path() + "/" + name; }
+
+  std::unique_ptr<Recorder> make() {
+    RecorderOptions options;
+    options.project_folder = dir_.path();
+    options.runs_root = file("runs");
+    options.fleet_log = file("fleet.log");
+    options.position_file = file("position");
+    options.fleet_name = "x";
+    options.manifest_files = {"fleet.yaml", "absent.yaml"};
+    options.framework = "mainstay test";
+    auto recorder = std::make_unique<Recorder>(
+        options, RecorderPorts{[this](model::RunId) { return Result<RunDetails>(details_); },
+                               [this](model::Fact fact) { facts_.push_back(std::move(fact)); },
+                               [] { return kStart; }});
+    recorder->start();
+    return recorder;
+  }
+
+  model::Event event(const std::string& kind, const std::string& subject, std::string body) {
+    return {++seq_, kStart, kind, subject, std::move(body)};
+  }
+
+  void play_run(Recorder& recorder) {
+    recorder.event(event("run.started", kRunId, R"({"pipeline":"review"})"));
+    recorder.event(
+        event("step.started", kRunId, R"({"pipeline":"review","stage":"scan","step":1})"));
+    model::LogRecord log;
+    log.at = kStart;
+    log.message = "reading";
+    log.fields = R"({"path":"a.cc"})";
+    log.context = {kRunId, "review", "scan", 1, "adapter", "scout", "", ""};
+    recorder.log(log);
+    log.level = model::LogLevel::WARNING;
+    log.context.component = "../../escape";
+    recorder.log(log);
+    recorder.event(event("agent.exited", "scout", R"({"reason":"signal 9"})"));
+    recorder.event(event(
+        "step.finished", kRunId,
+        R"({"pipeline":"review","stage":"scan","step":1,"state":"succeeded"})"));
+    details_.status.state = model::RunState::degraded;
+    details_.status.finished_at = kStart + std::chrono::seconds(160);
+    recorder.event(
+        event("run.finished", kRunId, R"({"pipeline":"review","state":"degraded"})"));
+  }
+
+  std::string run_file(const std::string& name) const {
+    return file("runs/review/" + std::string(kRunId) + "/" + name);
+  }
+
+  platform::TestDir dir_;
+  RunDetails details_;
+  std::vector<model::Fact> facts_;
+  model::Sequence seq_ = 0;
+};
+
+TEST_F(RecorderTest, WritesTheWholeFolderOfARun) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+
+  for (const char* name :
+       {"logs/run.log", "logs/reconciliation.log", "logs/step_001/orchestrator.log",
+        "logs/step_001/adapter.log", "logs/step_001/metrics.log", "logs/step_001/validator.log",
+        "logs/step_001/other.log", "logs_summary.txt", "metadata.json", "metrics.json",
+        "spans.jsonl", "manifest.json", "commit.txt", "workspace", "artifacts", "run.tar.gz"}) {
+    EXPECT_TRUE(fs::exists(run_file(name))) << name;
+  }
+  EXPECT_NE(slurp(run_file("logs/step_001/adapter.log")).find(R"("path":"a.cc")"),
+            std::string::npos);
+  EXPECT_NE(slurp(run_file("logs/step_001/validator.log")).find("signal 9"), std::string::npos);
+  const auto metadata = platform::parse_json(slurp(run_file("metadata.json")));
+  ASSERT_TRUE(metadata);
+  EXPECT_EQ(platform::at_pointer(*metadata, "/steps/1/stage")->as_string(), "lint");
+  const auto manifest = platform::parse_json(slurp(run_file("manifest.json")));
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(platform::at_pointer(*manifest, "/files_sha256")->as_object().size(), 1U);
+  const std::string spans = slurp(run_file("spans.jsonl"));
+  EXPECT_NE(spans.find(R"("name":"stage.lint")"), std::string::npos);
+  EXPECT_NE(spans.find("stage_error"), std::string::npos);
+}
+
+TEST_F(RecorderTest, SummaryHasTheStatedForm) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+  const std::string summary = slurp(run_file("logs_summary.txt"));
+  EXPECT_NE(summary.find("EXPERIMENT RUN SUMMARY"), std::string::npos);
+  EXPECT_NE(summary.find("Step 001: SUCCESS (duration: 2m 34s, retries: 0)"), std::string::npos);
+  EXPECT_NE(summary.find("  - Note: Template-based generation (no LLM calls)"), std::string::npos);
+  EXPECT_NE(summary.find("  - Tokens: 10 prompt, 5 completion, 15 total"), std::string::npos);
+  EXPECT_NE(summary.find("SHA-256: "), std::string::npos);
+  std::istringstream lines(summary);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_LE(summary.size(), 10'240U);
+}
+
+TEST_F(RecorderTest, ArchiveVerifiesUntilAByteChanges) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+  ASSERT_EQ(facts_.size(), 1U);
+  const auto& archived = std::get<model::RunArchived>(facts_[0]);
+  const RunLayout layout(file("runs"), "review", kRunId);
+  const ArchiveInfo recorded{archived.path, archived.size_bytes, archived.sha256};
+  auto verified = verify_run(layout, recorded);
+  ASSERT_TRUE(verified);
+  EXPECT_TRUE(verified->ok) << (verified->problems.empty() ? "" : verified->problems[0]);
+  EXPECT_GT(verified->files, 8);
+
+  std::ofstream(run_file("logs/step_001/adapter.log"), std::ios::app) << "x";
+  EXPECT_FALSE(verify_run(layout, recorded)->ok);
+}
+
+TEST_F(RecorderTest, ArchivingAgainAfterACrashGivesTheSameArchive) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+  const RunLayout layout(file("runs"), "review", kRunId);
+  auto again = archive_run(layout);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->sha256, std::get<model::RunArchived>(facts_[0]).sha256);
+}
+
+TEST_F(RecorderTest, GoesOnAfterTheLastEventThatItWrote) {
+  {
+    auto recorder = make();
+    recorder->event(event("run.started", kRunId, R"({"pipeline":"review"})"));
+    recorder->stop();
+  }
+  auto recorder = make();
+  EXPECT_EQ(recorder->position(), 1);
+  seq_ = 0;  // the journal is replayed from its beginning
+  play_run(*recorder);
+  recorder->stop();
+  const std::string log = slurp(run_file("logs/run.log"));
+  EXPECT_EQ(log.find("run started"), log.rfind("run started"));
+  EXPECT_TRUE(fs::exists(run_file("run.tar.gz")));
+}
+
+TEST_F(RecorderTest, LinesWithoutARunGoToTheFleetLog) {
+  auto recorder = make();
+  model::LogRecord log;
+  log.at = kStart;
+  log.message = "hello";
+  recorder->log(log);
+  recorder->stop();
+  EXPECT_NE(slurp(file("fleet.log")).find("hello"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mainstay::runs
