@@ -1,0 +1,106 @@
+#include "platform/process/identity.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+
+#include "base/text.h"
+#include "platform/files.h"
+
+namespace mainstay::platform {
+namespace {
+
+constexpr std::size_t kMaxStat = 4096;
+/// The kernel's own limit for arguments and environment together is 6 MiB by default.
+constexpr std::size_t kMaxEnvironment = std::size_t{8} << 20;
+
+std::string proc_path(pid_t pid, std::string_view file) {
+  return "/proc/" + std::to_string(pid) + "/" + std::string(file);
+}
+
+template <class Number>
+std::optional<Number> to_number(std::string_view text) {
+  Number number{};
+  auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+const std::string& boot_id() {
+  static const std::string id = [] {
+    auto text = read_file("/proc/sys/kernel/random/boot_id", kMaxStat);
+    return text ? std::string(base::trim(*text)) : std::string();
+  }();
+  return id;
+}
+
+std::optional<ProcEntry> parse_proc_stat(std::string_view text) {
+  // The name in field 2 may hold spaces and ')': the last ')' ends it.
+  auto name_end = text.rfind(')');
+  auto pid = to_number<pid_t>(text.substr(0, text.find(' ')));
+  if (name_end == std::string_view::npos || !pid) return std::nullopt;
+  auto fields = base::split(base::trim(text.substr(name_end + 1)), ' ');
+  constexpr std::size_t kStartTime = 19;  // field 22; fields[0] is field 3
+  if (fields.size() <= kStartTime || fields[0].size() != 1) return std::nullopt;
+  auto parent = to_number<pid_t>(fields[1]);
+  auto group = to_number<pid_t>(fields[2]);
+  auto session = to_number<pid_t>(fields[3]);
+  auto start = to_number<std::uint64_t>(fields[kStartTime]);
+  if (!parent || !group || !session || !start) return std::nullopt;
+  return ProcEntry{*pid, fields[0][0], *parent, *group, *session, *start};
+}
+
+std::optional<ProcEntry> read_proc_entry(pid_t pid) {
+  auto text = read_file(proc_path(pid, "stat"), kMaxStat);
+  if (!text) return std::nullopt;
+  return parse_proc_stat(*text);
+}
+
+std::vector<ProcEntry> list_processes() {
+  std::vector<ProcEntry> table;
+  auto close_dir = [](DIR* d) { ::closedir(d); };
+  std::unique_ptr<DIR, decltype(close_dir)> dir(::opendir("/proc"), close_dir);
+  if (!dir) return table;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    auto pid = to_number<pid_t>(entry->d_name);
+    if (!pid) continue;
+    if (auto found = read_proc_entry(*pid)) table.push_back(*found);
+  }
+  return table;
+}
+
+std::optional<std::string> environment_value(pid_t pid, std::string_view name) {
+  auto text = read_file(proc_path(pid, "environ"), kMaxEnvironment);
+  if (!text) return std::nullopt;
+  for (std::string_view entry : base::split(*text, '\0')) {
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
+      return std::string(entry.substr(name.size() + 1));
+    }
+  }
+  return std::nullopt;
+}
+
+bool environment_has(pid_t pid, std::string_view assignment) {
+  auto equals = assignment.find('=');
+  if (equals == std::string_view::npos) return false;
+  return environment_value(pid, assignment.substr(0, equals)) == assignment.substr(equals + 1);
+}
+
+std::optional<ProcessIdentity> identify(pid_t pid) {
+  auto entry = read_proc_entry(pid);
+  if (!entry) return std::nullopt;
+  return ProcessIdentity{pid, entry->start_ticks, boot_id()};
+}
+
+bool is_alive(const ProcessIdentity& process) {
+  if (process.pid <= 0 || process.boot_id != boot_id()) return false;
+  auto entry = read_proc_entry(process.pid);
+  return entry && entry->start_ticks == process.start_ticks && entry->alive();
+}
+
+}  // namespace mainstay::platform
