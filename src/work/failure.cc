@@ -1,0 +1,97 @@
+#include "work/failure.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "platform/json.h"
+#include "work/event_body.h"
+
+namespace mainstay::work {
+namespace {
+
+constexpr std::size_t kDescriptionExcerpt = 120;
+constexpr std::size_t kMaxCode = 128;
+constexpr std::size_t kMaxMessage = 8UL * 1024;
+constexpr std::size_t kMaxReported = 64UL * 1024;
+
+EventBody item_context(const Item& item, std::string_view hint) {
+  const model::WorkSpec& spec = *item.spec;
+  EventBody body;
+  body.id("work_id", spec.id.bytes());
+  body.text("description", base::excerpt(spec.description, kDescriptionExcerpt));
+  body.text("capability", spec.capability);
+  if (!spec.phase.empty()) body.text("phase", spec.phase);
+  if (item.attempt) body.text("agent", item.attempt->agent).number("epoch", item.epoch);
+  body.number("attempt", item.attempts_used);
+  body.number("max_attempts", spec.retry.max_attempts);
+  body.work(spec, item.step_number);
+  if (!hint.empty()) body.text("hint", hint);
+  return body;
+}
+
+std::string_view hint_of(std::string_view code) {
+  const auto found = std::find_if(base::kCodes.begin(), base::kCodes.end(),
+                                  [code](const base::CodeInfo& info) { return info.name == code; });
+  return found == base::kCodes.end() ? base::code_info(Code::handler_failed).hint : found->hint;
+}
+
+/// What the agent sent as context, if it can be embedded: it is not ours, so it is checked.
+void add_reported(EventBody& body, std::string_view json) {
+  if (json.empty()) return;
+  if (json.size() > kMaxReported) {
+    body.text("reported_omitted", "the agent's context was over 64 KiB");
+  } else if (platform::parse_json_object(json)) {
+    body.raw("reported", json);
+  } else {
+    body.text("reported_text", json);
+  }
+}
+
+}  // namespace
+
+model::WorkError failure(model::FailureKind kind, Code code, std::string message,
+                         const Item& item) {
+  model::WorkError error;
+  error.kind = kind;
+  error.code = std::string(base::code_info(code).name);
+  error.message = std::move(message);
+  EventBody body = item_context(item, base::code_info(code).hint);
+  error.context_json = std::move(body).take();
+  return error;
+}
+
+model::WorkError reported_failure(model::WorkError reported, const Item& item) {
+  if (reported.code.empty()) reported.code = base::code_info(Code::handler_failed).name;
+  if (reported.code.size() > kMaxCode) reported.code = base::excerpt(reported.code, kMaxCode);
+  if (reported.message.empty()) reported.message = "the agent gave no message";
+  if (reported.message.size() > kMaxMessage) {
+    reported.message = base::excerpt(reported.message, kMaxMessage);
+  }
+  EventBody body = item_context(item, hint_of(reported.code));
+  add_reported(body, reported.context_json);
+  reported.context_json = std::move(body).take();
+  return reported;
+}
+
+model::WorkError stage_failure(const Error& error, const model::RunId& run,
+                               std::string_view pipeline, std::string_view stage) {
+  EventBody body;
+  body.id("run_id", run.bytes()).text("pipeline", pipeline);
+  if (!stage.empty()) body.text("stage", stage);
+  for (const auto& [key, value] : error.fields()) body.text(key, value);
+  body.text("hint", error.hint());
+  model::WorkError failed;
+  failed.code = std::string(error.code_name());
+  failed.message = error.message();
+  failed.permanent = !error.retryable();
+  failed.context_json = std::move(body).take();
+  return failed;
+}
+
+std::string stage_error_output(std::string_view stage, const model::WorkError& error) {
+  EventBody body;
+  body.boolean("_stage_error", true).text("stage", stage).error("error", error);
+  return std::move(body).take();
+}
+
+}  // namespace mainstay::work
