@@ -1,0 +1,233 @@
+"""The other side of an agent: submits work, runs pipelines, and waits for what comes of them.
+
+    client = mainstay.Client()
+    handle = client.submit("file.analyse", {"path": "a.py"}, description="look at a.py")
+    print(handle.result(timeout=60))
+
+Threads: any, on one Client. What fails raises an exception of `mainstay.errors`; requests that a
+busy or restarting daemon could not take are repeated with the same idempotency key, so that
+nothing is done twice.
+"""
+from __future__ import annotations
+
+import datetime
+import os
+import time
+import uuid
+from typing import Any, Dict, List, Mapping, Optional, Union
+from urllib.parse import quote
+
+from . import errors
+from .project import find_endpoint
+from .transport import Transport
+
+WORK_ENDED = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
+RUN_ENDED = frozenset({"succeeded", "degraded", "failed", "timed_out", "cancelled"})
+#: The daemon holds a waiting request this long at most; longer waits are several requests.
+LONG_POLL_SECONDS = 30.0
+
+Seconds = Union[int, float, datetime.timedelta]
+
+
+class WorkFailed(errors.MainstayError):
+    """A work item or run ended, and not well; `view` is what the daemon knows about it."""
+
+    code = "handler_failed"
+
+    def __init__(self, message: str, view: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.view = dict(view)
+        #: Stable code of the error that ended it, for example the class of an exception.
+        self.code = str((view.get("error") or {}).get("code") or view.get("state") or self.code)
+
+
+class Client:
+    """A connection to one daemon."""
+
+    def __init__(self, url: Optional[str] = None, token: Optional[str] = None, *,
+                 project: Optional[os.PathLike[str] | str] = None, retry_for: float = 30.0,
+                 timeout: float = 10.0) -> None:
+        """With no arguments: MAINSTAY_URL and MAINSTAY_TOKEN, else the project folder's daemon.
+
+        `retry_for`: seconds over which requests are repeated while the daemon is away or busy.
+        `timeout`: seconds to wait for the answer to one request.
+        """
+        self._transport = Transport(lambda: find_endpoint(url, token, project), retry_for,
+                                    timeout)
+
+    def submit(self, capability: str, input: Any = None, *, description: str = "",
+               priority: Optional[int] = None, phase: str = "",
+               labels: Optional[Mapping[str, str]] = None, timeout: Optional[Seconds] = None,
+               idle_timeout: Optional[Seconds] = None, max_attempts: Optional[int] = None,
+               deadline: Optional[datetime.datetime] = None,
+               start_after: Optional[datetime.datetime] = None,
+               idempotency_key: Optional[str] = None) -> "WorkHandle":
+        """Hands in one work item; when this returns, it is durable.
+
+        `priority`: 0 to 9, higher is more urgent. `timeout` and `idle_timeout`: of one attempt.
+        `max_attempts`: tries in all. `deadline`, `start_after`: times with a zone.
+        `idempotency_key`: the same key again gives the first item again; by default a new one.
+        """
+        body: Dict[str, Any] = {"capability": capability,
+                                "description": description or capability, "input": input}
+        _put(body, "priority", priority)
+        _put(body, "phase", phase or None)
+        _put(body, "labels", dict(labels) if labels else None)
+        _put(body, "timeout", duration_text(timeout))
+        _put(body, "idle_timeout", duration_text(idle_timeout))
+        _put(body, "deadline", time_text("deadline", deadline))
+        _put(body, "start_after", time_text("start_after", start_after))
+        if max_attempts is not None:
+            body["retry"] = {"max_attempts": max_attempts}
+        view = self._post("/v1/work", body, idempotency_key)
+        return WorkHandle(self, view["id"])
+
+    def work(self, work_id: str) -> "WorkHandle":
+        """A handle to an item submitted before."""
+        return WorkHandle(self, work_id)
+
+    def run(self, pipeline: str, input: Any = None, *, wait: bool = True,
+            labels: Optional[Mapping[str, str]] = None, idempotency_key: Optional[str] = None,
+            timeout: Optional[float] = None) -> "RunHandle":
+        """Starts a pipeline; with `wait` returns when it has ended, however it did."""
+        body: Dict[str, Any] = {"pipeline": pipeline, "input": input}
+        _put(body, "labels", dict(labels) if labels else None)
+        handle = RunHandle(self, self._post("/v1/runs", body, idempotency_key)["id"])
+        if wait:
+            handle.wait(timeout)
+        return handle
+
+    def run_handle(self, run_id: str) -> "RunHandle":
+        """A handle to a run started before."""
+        return RunHandle(self, run_id)
+
+    def agents(self) -> List[Dict[str, Any]]:
+        """The agents of the fleet as they are now."""
+        answer = self.get("/v1/agents")
+        return list(answer["agents"] if isinstance(answer, dict) else answer)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def get(self, path: str, *, wait: float = 0.0, **query: str) -> Any:
+        """Any other read of the HTTP interface, as JSON."""
+        return self._transport.request("GET", path, query=query or None, wait=wait)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """Any other command of the HTTP interface, as JSON."""
+        return self._transport.request("POST", path, body={} if body is None else body)
+
+    def _post(self, path: str, body: Dict[str, Any], key: Optional[str]) -> Any:
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        return self._transport.request("POST", path, body=body, headers=headers)
+
+
+class _Handle:
+    """What work items and runs have in common: an id, a view, an end."""
+
+    _path = ""
+    _ended: frozenset[str] = frozenset()
+
+    def __init__(self, client: Client, thing_id: str) -> None:
+        self._client = client
+        self.id = thing_id
+        self._view: Dict[str, Any] = {}
+
+    def view(self) -> Dict[str, Any]:
+        """All the daemon says about it now."""
+        self._view = self._client.get(f"{self._path}/{quote(self.id, safe='')}")
+        return self._view
+
+    @property
+    def state(self) -> str:
+        """Its state now, for example "running"."""
+        return str(self.view()["state"])
+
+    def wait(self, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """Waits for the end and returns the view; DeadlineExceeded after `timeout` seconds."""
+        give_up = None if timeout is None else time.monotonic() + timeout
+        while self._view.get("state") not in self._ended:
+            left = LONG_POLL_SECONDS
+            if give_up is not None:
+                left = min(left, give_up - time.monotonic())
+                if left <= 0 and self._view:
+                    raise errors.DeadlineExceeded(f"{self._path[4:]} {self.id} is still "
+                                                  f"{self._view.get('state')}")
+            millis = max(0, int(left * 1000))
+            self._view = self._client.get(f"{self._path}/{quote(self.id, safe='')}",
+                                          wait=millis / 1000, **{"wait": f"{millis}ms"})
+        return self._view
+
+    def cancel(self) -> None:
+        """Asks for it to end; Conflict when it has already."""
+        self._client.post(f"{self._path}/{quote(self.id, safe='')}:cancel")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+
+class WorkHandle(_Handle):
+    """A work item that was accepted."""
+
+    _path = "/v1/work"
+    _ended = WORK_ENDED
+
+    def result(self, timeout: Optional[float] = None) -> Any:
+        """The output, once it is there; WorkFailed when the item ended otherwise."""
+        view = self.wait(timeout)
+        if view["state"] == "succeeded":
+            return view.get("output")
+        raise WorkFailed(_reason("work item", view), view)
+
+
+class RunHandle(_Handle):
+    """One execution of a pipeline."""
+
+    _path = "/v1/runs"
+    _ended = RUN_ENDED
+
+    def result(self, timeout: Optional[float] = None) -> Dict[str, Any]:
+        """The view of a run that succeeded, if need be degraded; else WorkFailed."""
+        view = self.wait(timeout)
+        if view["state"] in ("succeeded", "degraded"):
+            return view
+        raise WorkFailed(_reason("run", view), view)
+
+
+def _reason(kind: str, view: Mapping[str, Any]) -> str:
+    error = view.get("error") or {}
+    text = f"{kind} {view.get('id', '')} ended as {view.get('state')}"
+    return f"{text}: {error['message']}" if error.get("message") else text
+
+
+def _put(body: Dict[str, Any], name: str, value: Any) -> None:
+    if value is not None:
+        body[name] = value
+
+
+def duration_text(value: Optional[Seconds]) -> Optional[str]:
+    """Seconds or a timedelta as the daemon writes durations: "1500ms"."""
+    if value is None:
+        return None
+    seconds = value.total_seconds() if isinstance(value, datetime.timedelta) else float(value)
+    if seconds < 0:
+        raise ValueError(f"a duration must not be negative, got {value!r}")
+    return f"{round(seconds * 1000)}ms"
+
+
+def time_text(name: str, value: Optional[datetime.datetime]) -> Optional[str]:
+    """RFC 3339 in UTC; a time without a zone is refused, it could mean any."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError(f"{name}: expected a time with a zone, such as "
+                         f"datetime.now(timezone.utc), got {value!r}")
+    text = value.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,232 @@
+"""Runs handlers: `slots` at a time, sync ones in threads, async ones on one event loop.
+
+Threads: `accept` and `cancel` are called by the link's thread, `stop` and the waits by the main
+one; handlers run in this module's own threads. Every accepted attempt gives exactly one result.
+"""
+from __future__ import annotations
+
+import asyncio
+import inspect
+import queue
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional
+
+from . import failure, results, scope
+from ._proto import link_pb2 as pb
+from .context import Context
+from .item import AttemptKey
+
+Handler = Callable[..., Any]
+
+
+class Workers:
+    """The handlers of one agent and what they are working on."""
+
+    def __init__(self, handlers: Mapping[str, Handler],
+                 deliver: Callable[[pb.AttemptResult], None]) -> None:
+        self._handlers = dict(handlers)
+        self._deliver = deliver
+        self._changed = threading.Condition()
+        self._slots = 1
+        self._running: Dict[AttemptKey, Context] = {}
+        self._waiting: Deque[Context] = deque()
+        self._draining = False
+        self._jobs: "queue.SimpleQueue[Optional[Context]]" = queue.SimpleQueue()
+        self._sync_running = 0
+        self._threads: List[threading.Thread] = []
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._tasks: Dict[AttemptKey, "asyncio.Task[None]"] = {}
+        self.done = 0
+
+    def set_slots(self, slots: int) -> None:
+        """How many attempts may run at a time; at least 1."""
+        with self._changed:
+            self._slots = max(1, slots)
+            ready = self._promote()
+        self._start_all(ready)
+
+    def accept(self, context: Context) -> None:
+        """Starts an attempt, or queues it until a slot is free. One already held is ignored."""
+        key = context.item.key
+        with self._changed:
+            if key in self._running or any(c.item.key == key for c in self._waiting):
+                return
+            refused = self._draining
+            if not refused:
+                self._waiting.append(context)
+            ready = self._promote()
+        if refused:
+            self._refuse(context, "agent_stopping", "the agent is stopping")
+        self._start_all(ready)
+
+    def cancel(self, key: AttemptKey, reason: str) -> None:
+        """Tells an attempt to stop; one that has not started ends at once."""
+        with self._changed:
+            context = self._running.get(key)
+            unstarted = next((c for c in self._waiting if c.item.key == key), None)
+            if unstarted is not None:
+                self._waiting.remove(unstarted)
+        if context is not None:
+            context._cancel(reason)
+        if unstarted is not None:
+            report = failure.plain("cancelled", "cancelled", reason or "cancelled", None)
+            self._deliver(results.failed(unstarted, report, None))
+
+    def held(self) -> List[AttemptKey]:
+        """Attempts that have no result yet."""
+        with self._changed:
+            return [*self._running, *(c.item.key for c in self._waiting)]
+
+    def drain(self) -> None:
+        """Gives unstarted attempts back, takes no new ones, and lets running ones go on."""
+        with self._changed:
+            self._draining = True
+            unstarted = list(self._waiting)
+            self._waiting.clear()
+        for context in unstarted:
+            self._refuse(context, "agent_stopping", "the agent is stopping")
+
+    def wait_idle(self, seconds: float) -> bool:
+        """Waits until nothing runs; False when that took longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, max(0.0, seconds))
+
+    def abandon(self, code: str, message: str) -> None:
+        """Tells what still runs to stop and reports it as failed without waiting for it."""
+        with self._changed:
+            left = list(self._running.values())
+        for context in left:
+            context._cancel(message)
+            report = failure.plain("error", code, message, context)
+            self._finish(context, results.failed(context, report, None))
+
+    def stop(self) -> None:
+        """Ends the idle threads and the event loop; threads stuck in a handler are left."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    # -- starting and finishing -----------------------------------------------------------------
+
+    def _promote(self) -> List[Context]:
+        ready = []
+        while self._waiting and len(self._running) < self._slots:
+            context = self._waiting.popleft()
+            self._running[context.item.key] = context
+            ready.append(context)
+        return ready
+
+    def _start_all(self, ready: List[Context]) -> None:
+        for context in ready:
+            handler = self._handlers.get(context.item.capability)
+            if handler is None:
+                self._finish(context, self._unknown(context))
+            elif is_async(handler):
+                self._start_async(context, handler)
+            else:
+                self._start_sync(context)
+
+    def _finish(self, context: Context, result: pb.AttemptResult) -> None:
+        with self._changed:
+            if self._running.get(context.item.key) is not context:
+                return
+            # Delivered inside the lock: a reconnect finds each attempt either held or reported.
+            self._deliver(result)
+            del self._running[context.item.key]
+            self.done += 1
+            ready = self._promote() if self._waiting else []
+            if not self._running:
+                self._changed.notify_all()
+        self._start_all(ready)
+
+    def _refuse(self, context: Context, code: str, message: str) -> None:
+        self._deliver(results.failed(context, failure.plain("refused", code, message, None), None))
+
+    def _unknown(self, context: Context) -> pb.AttemptResult:
+        message = (f"this agent has no handler for {context.item.capability}; it has "
+                   f"{', '.join(sorted(self._handlers)) or 'none'}")
+        return results.failed(
+            context, failure.plain("refused", "capability_unknown", message, None), None)
+
+    # -- sync handlers ----------------------------------------------------------------------------
+
+    def _start_sync(self, context: Context) -> None:
+        with self._changed:
+            self._sync_running += 1
+            grow = self._sync_running > len(self._threads)
+            if grow:
+                thread = threading.Thread(target=self._work, daemon=True,
+                                          name=f"mainstay-{len(self._threads) + 1}")
+                self._threads.append(thread)
+        if grow:
+            thread.start()
+        self._jobs.put(context)
+
+    def _work(self) -> None:
+        while (context := self._jobs.get()) is not None:
+            result = self._call(context)
+            with self._changed:
+                self._sync_running -= 1
+            self._finish(context, result)
+
+    def _call(self, context: Context) -> pb.AttemptResult:
+        started = time.monotonic()
+        token = scope._context.set(context)
+        try:
+            context.raise_if_cancelled()
+            value = self._handlers[context.item.capability](context.item, context)
+        except BaseException as error:  # a handler must not end the agent, SystemExit included
+            return results.failed(context, failure.report(error, context), started)
+        finally:
+            scope._context.reset(token)
+        return results.succeeded(context, value, started)
+
+    # -- async handlers ---------------------------------------------------------------------------
+
+    def _start_async(self, context: Context, handler: Handler) -> None:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=self._loop.run_forever, name="mainstay-asyncio",
+                             daemon=True).start()
+        self._loop.call_soon_threadsafe(self._spawn, context, handler)
+
+    def _spawn(self, context: Context, handler: Handler) -> None:
+        loop = self._loop
+        assert loop is not None
+        task = loop.create_task(self._await(context, handler))
+        self._tasks[context.item.key] = task
+        task.add_done_callback(lambda ended: self._ended(context, ended))
+        context._when_cancelled = lambda: _call_soon(loop, task.cancel)
+        if context.told_to_stop:
+            task.cancel()
+
+    async def _await(self, context: Context, handler: Handler) -> None:
+        started = time.monotonic()
+        scope._context.set(context)  # the task has its own copy of the context variables
+        try:
+            result = results.succeeded(context, await handler(context.item, context), started)
+        except BaseException as error:
+            result = results.failed(context, failure.report(error, context), started)
+        self._finish(context, result)
+
+    def _ended(self, context: Context, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(context.item.key, None)
+        if task.cancelled():  # before its first step: the coroutine never ran
+            report = failure.plain("cancelled", "cancelled", "cancelled before it started", context)
+            self._finish(context, results.failed(context, report, None))
+
+
+def is_async(handler: Handler) -> bool:
+    """True for `async def` functions, partials of them, and objects whose call is one."""
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        getattr(handler, "__call__", None))
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, what: Callable[[], Any]) -> None:
+    try:
+        loop.call_soon_threadsafe(what)
+    except RuntimeError:  # the loop has ended, and the task with it
+        pass
