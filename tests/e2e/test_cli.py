@@ -1,0 +1,127 @@
+"""The command line as a person uses it."""
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from fleet_project import FleetProject
+
+
+def test_version_names_the_commit(project: FleetProject):
+    said = project.cli("--version")
+    assert said.returncode == 0
+    assert re.search(r"mainstay \d+\.\d+\.\d+ \((commit )?[0-9a-f]{7,}", said.stdout)
+
+
+def test_a_typo_gets_a_suggestion(project: FleetProject):
+    said = project.cli("agnets", "list")
+    assert said.returncode == 2
+    assert "agents" in said.stderr
+
+
+def test_without_a_daemon_commands_say_so(project: FleetProject):
+    project.python_fleet()
+    for words in (("status",), ("work", "list"), ("run", "x"), ("down",)):
+        said = project.cli(*words)
+        assert said.returncode == 3, (words, said)
+        assert "mainstay up" in said.stderr
+
+
+def test_all_configuration_errors_at_once_and_nothing_is_started(project: FleetProject):
+    project.write("mainstay.yaml", "work:\n  timeout: ten\n  tiemout: 3s\n")
+    project.fleet("""
+fleet: bad
+agents:
+  a:
+    command: [./missing]
+    capabilities: [x]
+    depends_on: [b]
+  b:
+    command: [/bin/cat]
+    capabilities: [y]
+    depends_on: [a]
+    colour: red
+pipelines:
+  p:
+    version: 1
+    stages:
+      s: {capability: z}
+""")
+    said = project.cli("up")
+    assert said.returncode == 2
+    errors = said.stderr
+    for part in ("mainstay.yaml:2:", "mainstay.yaml:3:", "missing", "colour", "a -> b -> a", '"z"'):
+        assert part in errors, (part, errors)
+    assert not (project.folder / ".mainstay" / "daemon.json").exists()
+    checked = project.cli("config", "check")
+    assert checked.returncode == 2
+
+
+def test_settings_are_explained(project: FleetProject):
+    project.python_fleet()
+    project.write("mainstay.yaml", "work: {timeout: 42s}\n")
+    assert project.cli("config", "get", "work.timeout").stdout.strip() == "42s"
+    why = project.cli("config", "why", "work.timeout").stdout
+    assert "mainstay.yaml:1" in why and "42s" in why
+    project.env["MAINSTAY_WORK_TIMEOUT"] = "43s"
+    assert project.cli("config", "get", "work.timeout").stdout.strip() == "43s"
+    flag = project.cli("--set", "work.timeout=44s", "config", "show", "--origin")
+    assert re.search(r"work\.timeout.*44s", flag.stdout)
+
+
+def test_the_verbs_speak_table_json_and_yaml(project: FleetProject):
+    project.python_fleet(pipelines="""
+pipelines:
+  one:
+    version: 1
+    stages:
+      only: {capability: echo}
+""")
+    project.up()
+    project.wait_agents()
+    submitted = project.cli("work", "submit", "echo", "-m", "say it", "-i", "x=1", "--wait",
+                            "-o", "json")
+    assert submitted.returncode == 0, submitted.stderr
+    item = json.loads(submitted.stdout)
+    assert item["output"]["echo"] == {"x": 1}
+    assert item["id"] in project.cli("work", "list").stdout
+    assert json.loads(project.cli("agents", "list", "-o", "json").stdout)
+    assert "state: healthy" in project.cli("agents", "show", "worker", "-o", "yaml").stdout
+    ran = project.cli("run", "one", "--input", "a=b")
+    assert ran.returncode == 0, ran.stderr
+    runs = json.loads(project.cli("runs", "list", "-o", "json").stdout)
+    run_id = (runs["runs"] if isinstance(runs, dict) else runs)[0]["id"]
+    shown = project.cli("runs", "show", run_id)
+    assert "only" in shown.stdout
+    assert "run" in project.cli("logs", "tail", "--run", run_id).stdout
+    assert project.cli("work", "show", "0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f").returncode == 4
+    failed = project.cli("work", "submit", "fail", "-m", "x", "--wait")
+    assert failed.returncode == 1
+
+
+def test_up_detached_returns_when_ready_and_down_ends_it(project: FleetProject):
+    project.python_fleet()
+    up = project.cli("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    assert project.cli("status").returncode == 0
+    assert project.cli("down").returncode == 0
+    assert project.agent_pids() == []
+    assert project.cli("status").returncode == 3
+
+
+def test_doctor_names_each_check(project: FleetProject):
+    project.python_fleet()
+    said = project.cli("doctor")
+    for word in ("python", "disk", "grpc"):
+        assert word in said.stdout.lower(), said.stdout
+
+
+@pytest.mark.parametrize("text", ["gpu:\n  enabled: true\n", "nats:\n  url: x\n"])
+def test_what_is_not_served_yet_is_refused_by_name(project: FleetProject, text: str):
+    project.python_fleet()
+    project.write("mainstay.yaml", text)
+    said = project.cli("config", "check")
+    assert said.returncode == 2
+    assert text.split(":")[0] in said.stdout + said.stderr
