@@ -59,6 +59,9 @@ struct AgentSpec {
   /// Directory of the process; relative paths are under the project folder.
   std::string working_dir;
   std::map<std::string, std::string> environment;
+  /// Names of variables (API keys) that the process gets from the daemon's own environment, where
+  /// they are set there. Their values are never kept in specs, rows or events.
+  std::vector<std::string> pass_environment;
   std::map<std::string, std::string> labels;
   int replicas = 1;
   std::vector<std::string> capabilities;
