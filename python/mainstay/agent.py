@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import queue
 import signal
 import sys
 import threading
@@ -77,7 +78,8 @@ class Agent:
         self._link_thread: Optional[threading.Thread] = None
         self._ended: Optional["Ended"] = None
         self._handler: Optional[logging.Handler] = None
-        self._stop = threading.Event()
+        # Anything in it means: stop. Unlike an Event's, its put is safe in a signal handler.
+        self._stop: "queue.SimpleQueue[None]" = queue.SimpleQueue()
         self._stop_grace = grace
         self._interrupted = False
         self._signals = 0
@@ -125,7 +127,7 @@ class Agent:
                       for s in (signal.SIGTERM, signal.SIGINT)}
         try:
             self.start()
-            self._stop.wait()
+            self._stop.get()
             self._shut_down()
         except EnvironmentInvalid as error:
             sys.exit(_say(f"{error.message} (hint: {error.hint})", EXIT_CONFIGURATION))
@@ -144,7 +146,7 @@ class Agent:
         from .outbox import Outbox
         from .workers import Workers
         self._outbox = Outbox()
-        self._workers = Workers(self._handlers, self._outbox.put_result)
+        self._workers = Workers(self._handlers, self._outbox.put_result, self._outbox.holds)
         self._workers.set_slots(self.slots or 1)
         self._link = Link(target, token, self._outbox, self._hello, self._on_message)
         logs.process_sinks.add(self._emit)
@@ -160,20 +162,19 @@ class Agent:
         """Finishes what runs within `grace` seconds, reports it, says goodbye and disconnects."""
         if grace is not None:
             self._stop_grace = grace
-        self._stop.set()
         self._shut_down()
 
     def _keep_linked(self) -> None:
         assert self._link is not None
         self._ended = self._link.run()
-        self._stop.set()
+        self._stop.put(None)
 
     def _on_signal(self, number: int, frame: Any) -> None:
         self._signals += 1
         self._interrupted = self._interrupted or number == signal.SIGINT
         if self._signals > 1:  # asked twice: now
             os._exit(EXIT_INTERRUPTED if self._interrupted else 128 + number)
-        self._stop.set()
+        self._stop.put(None)
 
     def _shut_down(self) -> None:
         outbox, workers, link, thread = (self._outbox, self._workers, self._link,
@@ -233,15 +234,13 @@ class Agent:
             outbox.acknowledge(AttemptKey(ack.work_id, ack.epoch))
         for assignment in message.assignments:
             key = AttemptKey(assignment.work_id, assignment.epoch)
-            if not outbox.holds(key):
-                workers.accept(Context(read_item(assignment, key), outbox, self,
-                                       self._threshold))
+            workers.accept(Context(read_item(assignment, key), outbox, self, self._threshold))
         for cancel in message.cancels:
             workers.cancel(AttemptKey(cancel.work_id, cancel.epoch), cancel.reason)
         if message.HasField("drain"):
             if message.drain.grace_ms:
                 self._stop_grace = message.drain.grace_ms / 1000
-            self._stop.set()
+            self._stop.put(None)
 
     def _emit(self, line: logs.Line) -> None:
         outbox = self._outbox

@@ -25,9 +25,15 @@ class Workers:
     """The handlers of one agent and what they are working on."""
 
     def __init__(self, handlers: Mapping[str, Handler],
-                 deliver: Callable[[pb.AttemptResult], None]) -> None:
+                 deliver: Callable[[pb.AttemptResult], None],
+                 reported: Callable[[AttemptKey], bool] = lambda key: False) -> None:
+        """`deliver` takes results; `reported` says whether it still holds one for an attempt.
+
+        Both are called with this object's lock held, so they must not call back.
+        """
         self._handlers = dict(handlers)
         self._deliver = deliver
+        self._reported = reported
         self._changed = threading.Condition()
         self._slots = 1
         self._running: Dict[AttemptKey, Context] = {}
@@ -51,7 +57,8 @@ class Workers:
         """Starts an attempt, or queues it until a slot is free. One already held is ignored."""
         key = context.item.key
         with self._changed:
-            if key in self._running or any(c.item.key == key for c in self._waiting):
+            if key in self._running or self._reported(key) or any(
+                    c.item.key == key for c in self._waiting):
                 return
             refused = self._draining
             if not refused:
