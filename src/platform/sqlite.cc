@@ -43,6 +43,11 @@ bool meets_the_system(int extended) {
          primary == SQLITE_READONLY;
 }
 
+std::string name_of(int error_number) {
+  const char* name = strerrorname_np(error_number);
+  return name != nullptr ? name : std::to_string(error_number);
+}
+
 Error error_of(sqlite3* db, int rc, std::string what) {
   const int extended = db != nullptr ? sqlite3_extended_errcode(db) : rc;
   const int number = db != nullptr && meets_the_system(extended) ? sqlite3_system_errno(db) : 0;
@@ -51,7 +56,7 @@ Error error_of(sqlite3* db, int rc, std::string what) {
   if (number != 0) message += std::string(" (") + std::strerror(number) + ")";
   Error error(code_of(extended, number), std::move(message));
   error = std::move(error).with("sqlite", std::to_string(extended));
-  if (number != 0) error = std::move(error).with("errno", std::to_string(number));
+  if (number != 0) error = std::move(error).with("errno", name_of(number));
   return error;
 }
 

@@ -6,7 +6,7 @@
 // connections to one database may be used at once. Fails: every call that can meet the disk gives
 // a Result, whose Error is storage_full, storage_failed, storage_corrupt, unavailable (locked by
 // someone else) or internal (a statement that is wrong), with fields `sqlite` (extended result
-// code) and `errno`.
+// code) and, where the system said no, `errno` (its name).
 #pragma once
 
 #include <cstdint>
