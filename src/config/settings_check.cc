@@ -14,14 +14,13 @@ void report(const Settings& settings, const SettingDecl& decl, std::string messa
                  origin.at, decl.key, std::move(message));
 }
 
-void check_remote(const Settings& settings, const Setting<std::string>& setting,
-                  Problems& problems) {
+void check_loopback(const Settings& settings, const Setting<std::string>& setting,
+                    const std::string& hint, Problems& problems) {
   const auto address = parse_listen_address(settings.get(setting));
-  if (!address || address->is_loopback() || settings.get(kHttpAllowRemote)) return;
+  if (!address || address->is_loopback()) return;
   report(settings, setting.decl,
          "expected a loopback address such as 127.0.0.1:" + std::to_string(address->port) +
-             ", got " + quote(settings.get(setting)) +
-             "; other machines may connect only with http.allow_remote: true, and then in clear",
+             ", got " + quote(settings.get(setting)) + "; " + hint,
          problems);
 }
 
@@ -41,8 +40,12 @@ void check_settings(const Settings& settings, Problems& problems) {
                "), got " + base::duration_to_text(settings.get(kWorkRetryBackoffMax)),
            problems);
   }
-  check_remote(settings, kHttpListen, problems);
-  check_remote(settings, kLinkListen, problems);
+  if (!settings.get(kHttpAllowRemote)) {
+    check_loopback(settings, kHttpListen,
+                   "other machines may connect only with http.allow_remote: true, and in clear",
+                   problems);
+  }
+  check_loopback(settings, kLinkListen, "agents run on this machine in this version", problems);
   const auto http = parse_listen_address(settings.get(kHttpListen));
   const auto link = parse_listen_address(settings.get(kLinkListen));
   if (http && link && http->port != 0 && http->port == link->port && http->host == link->host) {

@@ -199,6 +199,8 @@ TEST(Settings, ChecksWhatDoesNotFitTogether) {
   EXPECT_THAT(check({"link.listen=[::]:7001"}), HasSubstr("link.listen: expected a loopback"));
   EXPECT_EQ(check({"http.listen=0.0.0.0:7000", "http.allow_remote=true"}), "");
   EXPECT_EQ(check({"http.listen=[::1]:0", "link.listen=[::1]:0"}), "");
+  EXPECT_THAT(check({"link.listen=10.0.0.1:1", "http.allow_remote=true"}),
+              HasSubstr("agents run on this machine"));
   EXPECT_EQ(check({"link.listen="}), "");
   EXPECT_THAT(check({"link.listen=127.0.0.1:7000"}), HasSubstr("another port than http.listen"));
   EXPECT_EQ(check({}, "prod"),
