@@ -66,9 +66,9 @@ class HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
-  std::string body;
+  std::string body = {};
   /// More headers; Content-Length, Connection and Date are made by the server.
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers = {};
   /// Close the connection after this answer.
   bool close = false;
 };

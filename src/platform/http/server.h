@@ -23,7 +23,7 @@ namespace mainstay::platform {
 
 struct HttpServerSettings {
   std::string listen = "127.0.0.1:7000";
-  RequestLimits limits;
+  RequestLimits limits = {};
   /// Of all bodies in memory together; more is answered 503 before it is read.
   std::size_t max_bodies_bytes = 256UL * 1024 * 1024;
   /// From a request's first byte (or from connecting) to the end of its head.
@@ -39,7 +39,7 @@ struct HttpServerSettings {
   std::size_t max_connections = 4096;
   /// Descriptors left for files, agents and the database.
   std::size_t fd_headroom = 128;
-  EventStreamSettings events;
+  EventStreamSettings events = {};
 };
 
 struct HttpServerStats {
