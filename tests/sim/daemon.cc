@@ -1,0 +1,149 @@
+#include "sim/daemon.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/assert.h"
+#include "engine/recovery.h"
+#include "store/journal.h"
+
+namespace mainstay::sim {
+
+Daemon::Daemon(World& world, Ledger& ledger, std::shared_ptr<const model::FleetSpec> fleet,
+               std::uint64_t seed)
+    : world_(world),
+      ledger_(ledger),
+      fleet_(std::move(fleet)),
+      seeds_(seed ^ 0x5eedULL),
+      vfs_(fmt::format("sim-{}", seed), seed) {}
+
+void Daemon::boot() {
+  ++life_;
+  vfs_.disk().set_wall(world_.now().wall);
+  store::StoreOptions options;
+  options.dir = "sim";
+  options.vfs = vfs_.name();
+  options.blobs = blobs_;
+  options.mode = store::StoreMode::inline_commit;
+  auto opened = store::Store::open(std::move(options), rows_);
+  MS_ASSERT(opened.has_value(), "the simulated store does not open");
+  store_ = std::move(*opened);
+  read_missed_events();
+  engine::CoreSettings settings;
+  settings.seed = seeds_.next();
+  core_ = std::make_unique<engine::Core>(settings);
+  auto reader = store_->open_reader();
+  MS_ASSERT(reader.has_value(), "the simulated store gives no reader");
+  auto recovered = engine::load_recovered(*reader, store_->blobs());
+  MS_ASSERT(recovered.has_value(), "the simulated store does not load");
+  ledger_.daemon_started();
+  ports_.up_changed(true);
+  model::Outbox out;
+  core_->recover(std::move(*recovered), world_.now(), out);
+  core_->settle(world_.now(), out);
+  release(std::move(out), {});
+  if (!is_up()) return;
+  command(model::LoadFleet{fleet_}, [](const Result<model::ReplyBody>&) {});
+}
+
+void Daemon::crash(bool lose_power) {
+  ++life_;
+  core_.reset();
+  waiting_.clear();
+  planned_tick_ = Mono::max();
+  if (lose_power) vfs_.disk().lose_power();
+  else vfs_.disk().kill_handles();
+  store_.reset();
+  ports_.up_changed(false);
+}
+
+// Durable events that no listener of the former life saw are read from the journal, like the
+// daemon's own listeners do.
+void Daemon::read_missed_events() {
+  auto reader = store_->open_reader();
+  MS_ASSERT(reader.has_value(), "the simulated store gives no reader");
+  auto events = store::read_journal(*reader, seen_, 1'000'000);
+  MS_ASSERT(events.has_value(), "the simulated journal cannot be read");
+  for (const model::Event& event : *events) {
+    ledger_.happened(event);
+    seen_ = event.seq;
+  }
+}
+
+void Daemon::fact(model::Fact fact) {
+  if (is_up()) input(fact);
+}
+
+void Daemon::command(model::CommandBody body, OnReply on_reply) {
+  if (!is_up()) return;
+  const model::ReplyToken token = next_token_++;
+  waiting_.emplace(token, std::move(on_reply));
+  input(model::Command{token, "sim", std::move(body)});
+}
+
+void Daemon::input(const model::Input& input) {
+  model::Outbox out;
+  const Now now = world_.now();
+  core_->step(input, now, out);
+  core_->settle(now, out);
+  std::map<model::ReplyToken, OnReply> waiting;
+  for (const model::Reply& reply : out.replies) {
+    if (auto found = waiting_.find(reply.token); found != waiting_.end()) {
+      waiting.insert(waiting_.extract(found));
+    }
+  }
+  release(std::move(out), std::move(waiting));
+}
+
+void Daemon::release(model::Outbox out, std::map<model::ReplyToken, OnReply> waiting) {
+  const std::uint64_t life = life_;
+  const bool crashes = world_.chance(crash_at_commit_);
+  if (crashes && world_.chance(0.5)) {
+    crash(world_.chance(0.5));  // before the commit: nothing of this turn happened
+    return;
+  }
+  if (!out.rows.empty() || !out.events.empty()) {
+    bool durable = false;
+    store_->commit({std::move(out.rows), out.events, [&durable] { durable = true; }});
+    MS_ASSERT(durable, "an inline commit on a healthy disk is durable at once");
+  }
+  if (crashes) {
+    ++ledger_.sights["crashed between commit and release"];
+    crash(world_.chance(0.5));
+    return;
+  }
+  for (const model::Event& event : out.events) {
+    ledger_.happened(event);
+    world_.trace(event.kind);
+    seen_ = event.seq;
+  }
+  for (model::Reply& reply : out.replies) {
+    if (auto found = waiting.find(reply.token); found != waiting.end()) found->second(reply.body);
+  }
+  for (const model::Effect& effect : out.effects) {
+    if (life != life_) return;
+    ports_.effect(effect);
+  }
+  if (life == life_) plan_tick();
+}
+
+void Daemon::plan_tick() {
+  const auto due = core_->next_due();
+  if (!due || *due >= planned_tick_) return;
+  planned_tick_ = *due;
+  world_.after(*due - world_.now().mono, [this, life = life_] {
+    if (life != life_) return;
+    planned_tick_ = Mono::max();
+    input(model::Fact(model::Tick{}));
+    if (life == life_) plan_tick();
+  });
+}
+
+std::string Daemon::state_of_work(const model::WorkId& id) {
+  return query_state("work_items", id.view());
+}
+
+std::string Daemon::state_of_run(const model::RunId& id) { return query_state("runs", id.view()); }
+
+}  // namespace mainstay::sim

@@ -1,0 +1,71 @@
+#include "sim/ledger.h"
+
+#include <fmt/format.h>
+
+namespace mainstay::sim {
+namespace {
+
+bool ends_work(const std::string& kind) {
+  return kind == "work.succeeded" || kind == "work.failed" || kind == "work.timed_out" ||
+         kind == "work.cancelled";
+}
+
+}  // namespace
+
+void Ledger::require(bool holds, int invariant, const std::string& what) {
+  if (holds) return;
+  violations_.push_back(fmt::format("seed {}: invariant {}: {}", seed_, invariant, what));
+}
+
+void Ledger::acknowledged(const std::string& key, const model::WorkId& id) {
+  const auto [known, is_new] = work_of_key_.emplace(key, id);
+  require(known->second == id, 1,
+          fmt::format("key {} was answered with {} and then {}", key, known->second.to_text(),
+                      id.to_text()));
+  if (!is_new) ++sights["duplicate submit answered"];
+  work_.emplace(id, key);
+}
+
+void Ledger::run_acknowledged(const std::string& key, const model::RunId& id) {
+  const auto known = run_of_key_.emplace(key, id).first;
+  require(known->second == id, 1, fmt::format("run key {} has two runs", key));
+  runs_.emplace(id, key);
+}
+
+void Ledger::assigned(const model::AssignWork& effect) {
+  model::Epoch& last = epochs_[effect.work->id];
+  require(effect.epoch > last, 2,
+          fmt::format("item {} was assigned with epoch {} after {}", effect.work->id.to_text(),
+                      effect.epoch, last));
+  last = effect.epoch;
+}
+
+void Ledger::happened(const model::Event& event) {
+  require(event.seq == last_seq_ + 1, 1,
+          fmt::format("event {} came after {}", event.seq, last_seq_));
+  last_seq_ = event.seq;
+  ++sights[event.kind];
+  if (event.kind == "work.succeeded") {
+    require(succeeded_.insert(event.subject).second, 2,
+            fmt::format("item {} succeeded twice", event.subject));
+  }
+  if (ends_work(event.kind)) {
+    require(ended_.insert(event.subject).second, 2,
+            fmt::format("item {} ended twice, now by {}", event.subject, event.kind));
+  }
+}
+
+void Ledger::process_started(const model::AgentName& agent, int alive_of_agent, Duration at,
+                             int allowed, Duration window) {
+  require(alive_of_agent == 0, 6,
+          fmt::format("agent {} was started while {} of it live", agent, alive_of_agent));
+  auto& times = starts_[agent];
+  times.push_back(at);
+  while (times.front() < at - window) times.pop_front();
+  // The first start of a daemon's life is no restart.
+  require(static_cast<int>(times.size()) <= allowed + 1, 5,
+          fmt::format("agent {} was started {} times within its window; {} restarts are allowed",
+                      agent, times.size(), allowed));
+}
+
+}  // namespace mainstay::sim
