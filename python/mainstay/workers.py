@@ -43,6 +43,9 @@ class Workers:
         self._sync_running = 0
         self._threads: List[threading.Thread] = []
         self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._loop_thread: Optional[threading.Thread] = None
+        self._to_spawn: Deque[Context] = deque()
+        self._spawn_asked = False
         self._tasks: Dict[AttemptKey, "asyncio.Task[None]"] = {}
         self.done = 0
 
@@ -132,7 +135,7 @@ class Workers:
             if handler is None:
                 self._finish(context, self._unknown(context))
             elif is_async(handler):
-                self._start_async(context, handler)
+                self._start_async(context)
             else:
                 self._start_sync(context)
 
@@ -193,24 +196,42 @@ class Workers:
 
     # -- async handlers ---------------------------------------------------------------------------
 
-    def _start_async(self, context: Context, handler: Handler) -> None:
+    def _start_async(self, context: Context) -> None:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-            threading.Thread(target=self._loop.run_forever, name="mainstay-asyncio",
-                             daemon=True).start()
-        self._loop.call_soon_threadsafe(self._spawn, context, handler)
+            self._loop_thread = threading.Thread(target=self._loop.run_forever, daemon=True,
+                                                 name="mainstay-asyncio")
+            self._loop_thread.start()
+        if threading.current_thread() is self._loop_thread:
+            self._spawn(context)
+            return
+        # Waking the loop costs a system call: once for all that is waiting.
+        with self._changed:
+            self._to_spawn.append(context)
+            ask, self._spawn_asked = not self._spawn_asked, True
+        if ask:
+            self._loop.call_soon_threadsafe(self._spawn_waiting)
 
-    def _spawn(self, context: Context, handler: Handler) -> None:
+    def _spawn_waiting(self) -> None:
+        with self._changed:
+            waiting = list(self._to_spawn)
+            self._to_spawn.clear()
+            self._spawn_asked = False
+        for context in waiting:
+            self._spawn(context)
+
+    def _spawn(self, context: Context) -> None:
         loop = self._loop
         assert loop is not None
-        task = loop.create_task(self._await(context, handler))
+        task = loop.create_task(self._await(context))
         self._tasks[context.item.key] = task
         task.add_done_callback(lambda ended: self._ended(context, ended))
         context._when_cancelled = lambda: _call_soon(loop, task.cancel)
         if context.told_to_stop:
             task.cancel()
 
-    async def _await(self, context: Context, handler: Handler) -> None:
+    async def _await(self, context: Context) -> None:
+        handler = self._handlers[context.item.capability]
         started = time.monotonic()
         scope._context.set(context)  # the task has its own copy of the context variables
         try:
