@@ -138,6 +138,8 @@ class DuplexStream : public grpc::ServerBidiReactor<In, Out>,
     std::size_t entries = 0;
   };
 
+  static grpc::Status lost() { return {grpc::CANCELLED, "the connection was lost"}; }
+
   void OnReadDone(bool ok) final {
     if (!ok) {
       on_reads_done();
@@ -168,6 +170,8 @@ class DuplexStream : public grpc::ServerBidiReactor<In, Out>,
       std::lock_guard lock(mutex_);
       reason = ending_->error_message();
     }
+    // A connection that broke can look like a half-close first.
+    if (reason.empty() && context_->IsCancelled()) reason = lost().error_message();
     on_closed(reason);
     auto last = std::move(self_);
   }
@@ -182,7 +186,7 @@ class DuplexStream : public grpc::ServerBidiReactor<In, Out>,
   }
 
   void mark_lost() {
-    if (!ending_) ending_ = grpc::Status(grpc::CANCELLED, "the connection was lost");
+    if (!ending_) ending_ = lost();
     flush_first_ = false;
   }
 
