@@ -12,10 +12,13 @@ namespace {
 using model::AgentKind;
 using model::AgentState;
 
-/// Something of that start may still be alive: its process was recorded, or only the intent was.
+/// Something of that start may still be alive. Not only where a process was recorded: a hello may
+/// overtake the news of the process, and a stop may come before it.
 bool may_be_alive(const model::AgentStatus& row) {
   if (row.kind != AgentKind::link || row.incarnation == 0) return false;
-  return row.process.has_value() || row.state == AgentState::starting;
+  return row.process.has_value() ||
+         (row.state != AgentState::stopped && row.state != AgentState::backoff &&
+          row.state != AgentState::failed);
 }
 
 }  // namespace

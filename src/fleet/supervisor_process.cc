@@ -81,9 +81,12 @@ void Supervisor::on(const model::ProcessStartFailed& fact, Turn turn) {
 
 void Supervisor::on(const model::ProcessExited& fact, Turn turn) {
   Agent* agent = find(fact.agent, fact.incarnation);
-  if (agent == nullptr) return;
-  if (agent->phase != Phase::launching && agent->phase != Phase::running) return;
+  if (agent == nullptr || !agent->may_have_process()) return;
+  if (agent->phase == Phase::adopting) {
+    return on(model::AdoptionFinished{fact.agent, fact.incarnation, std::nullopt}, turn);
+  }
   agent->status.last_exit = fact.status;
+  agent->status.last_exit_at = turn.now.wall;
   std::string cause = exit_text(fact.status);
   if (!agent->kill_reason.empty()) {
     cause = agent->kill_reason + ": killed";
@@ -103,7 +106,6 @@ void Supervisor::start_over(Agent& agent, bool failure, bool permanent, const st
   lose_link(agent);
   tell_lost(agent, cause);
   agent.status.process.reset();
-  agent.status.last_exit_at = turn.now.wall;
   if (agent.stop_wanted) {
     end(agent, AgentState::stopped, "stopped on request; " + cause, turn);
     return;
