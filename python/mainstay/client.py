@@ -116,9 +116,16 @@ class Client:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def get(self, path: str, *, wait: float = 0.0, **query: str) -> Any:
-        """Any other read of the HTTP interface, as JSON."""
-        return self._transport.request("GET", path, query=query or None, wait=wait)
+    def get(self, path: str, query: Optional[Mapping[str, str]] = None, *,
+            wait: float = 0.0) -> Any:
+        """Any other read of the HTTP interface, as JSON.
+
+        `wait`: seconds that the daemon may hold the answer until what is asked for has ended.
+        """
+        said = dict(query or {})
+        if wait > 0:
+            said["wait"] = f"{int(wait * 1000)}ms"
+        return self._transport.request("GET", path, query=said, wait=wait)
 
     def post(self, path: str, body: Any = None) -> Any:
         """Any other command of the HTTP interface, as JSON."""
@@ -160,9 +167,7 @@ class _Handle:
                 if left <= 0 and self._view:
                     raise errors.DeadlineExceeded(f"{self._path[4:]} {self.id} is still "
                                                   f"{self._view.get('state')}")
-            millis = max(0, int(left * 1000))
-            self._view = self._client.get(f"{self._path}/{quote(self.id, safe='')}",
-                                          wait=millis / 1000, **{"wait": f"{millis}ms"})
+            self._view = self._client.get(f"{self._path}/{quote(self.id, safe='')}", wait=left)
         return self._view
 
     def cancel(self) -> None:

@@ -26,7 +26,8 @@ from .outbox import Outbox  # noqa: E402
 
 BACKOFF_MIN = 0.05
 BACKOFF_MAX = 5.0
-WELCOME_TIMEOUT = 10.0
+#: Longer than the daemon takes to judge a hello: its verdict is better than our guess.
+WELCOME_TIMEOUT = 15.0
 MAX_MESSAGE = 64 << 20
 
 _OPTIONS = [

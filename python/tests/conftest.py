@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -10,6 +11,9 @@ import pytest
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(FOLDER.parent), str(FOLDER)]
+
+subprocess.run([sys.executable, str(FOLDER.parents[1] / "tools" / "gen_python_stubs")],
+               check=True, timeout=120)
 
 import mainstay  # noqa: E402
 from link_server import TOKEN, LinkServer  # noqa: E402
