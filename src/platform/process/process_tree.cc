@@ -78,10 +78,22 @@ std::vector<ProcEntry> tree_members(const std::vector<ProcEntry>& table,
 }
 
 ProcessTree::ProcessTree(ProcessIdentity root, std::string marker, std::optional<Cgroup> group)
-    : root_(std::move(root)), marker_(std::move(marker)), group_(std::move(group)) {}
+    : root_(std::move(root)), marker_(std::move(marker)), group_(std::move(group)) {
+  if (root_.boot_id != boot_id()) root_ = {};  // of an earlier boot: it cannot be there
+}
 
 std::vector<ProcessIdentity> ProcessTree::members() const {
-  if (group_) return group_->processes();
+  if (!group_) return walk();
+  std::vector<ProcessIdentity> members = group_->processes();
+  if (!widely_) return members;
+  for (ProcessIdentity& process : walk()) {
+    bool known = std::find(members.begin(), members.end(), process) != members.end();
+    if (!known) members.push_back(std::move(process));
+  }
+  return members;
+}
+
+std::vector<ProcessIdentity> ProcessTree::walk() const {
   std::vector<ProcEntry> table = list_processes();
   std::set<pid_t> marked;
   for (const ProcEntry& entry : table) {
@@ -103,14 +115,21 @@ std::function<bool(pid_t)> ProcessTree::ownership() const {
 }
 
 bool ProcessTree::kill_round() {
-  if (group_) {
-    if (!group_->populated()) return true;
-    if (group_->kill()) return !group_->populated();
+  if (!group_) return walk_round();
+  if (group_->populated()) {
+    if (!group_->kill()) {
+      for (const auto& process : group_->processes()) send_signal(process, SIGKILL);
+    }
+    if (group_->populated()) return false;
   }
-  std::vector<ProcessIdentity> alive = members();
+  return !widely_ || walk_round();
+}
+
+bool ProcessTree::walk_round() {
+  std::vector<ProcessIdentity> alive = walk();
   for (const ProcessIdentity& process : alive) send_signal(process, SIGKILL);
   empty_looks_ = alive.empty() ? empty_looks_ + 1 : 0;
-  return group_ ? alive.empty() : empty_looks_ >= kLooksToBeSure;
+  return empty_looks_ >= kLooksToBeSure;
 }
 
 KillReport ProcessTree::kill_all(Duration limit) {

@@ -41,6 +41,9 @@ class ProcessTree {
   /// own cgroup, if it has one.
   ProcessTree(ProcessIdentity root, std::string marker, std::optional<Cgroup> group);
 
+  /// Also walk /proc where there is a cgroup: for what a former daemon left, which nobody watched.
+  void search_widely() { widely_ = true; }
+
   KillMethod method() const { return group_ ? KillMethod::cgroup : KillMethod::process_tree; }
   const ProcessIdentity& root() const { return root_; }
   const std::optional<Cgroup>& group() const { return group_; }
@@ -60,9 +63,13 @@ class ProcessTree {
   void forget();
 
  private:
+  std::vector<ProcessIdentity> walk() const;
+  bool walk_round();
+
   ProcessIdentity root_;
   std::string marker_;
   std::optional<Cgroup> group_;
+  bool widely_ = false;
   int empty_looks_ = 0;
 };
 
