@@ -31,7 +31,7 @@ constexpr const char* kInsert = R"(
 #define MS_STATUS_COLUMNS                                                            \
   "state=?2, epoch=?3, attempts_used=?4, agent=?5, due_at=?6, first_started_at=?7, " \
   "finished_at=?8, output=?9, output_blob=?10, error=?11 WHERE id=?1"
-constexpr const char* kUpdateOpen = "UPDATE work_items SET " MS_STATUS_COLUMNS;
+constexpr const char* kUpdateOpen = "UPDATE work_items SET " MS_STATUS_COLUMNS " AND open=1";
 constexpr const char* kUpdateEnded = "UPDATE work_items SET open=NULL, " MS_STATUS_COLUMNS;
 #undef MS_STATUS_COLUMNS
 
@@ -205,7 +205,9 @@ Result<void> WorkTables::update(const model::WorkId& id, const model::WorkStatus
   Result<void> done = bind_status(binder, status, *blobs_);
   if (done) done = statement.run();
   if (done && db_->changes() != 1) {
-    return Error(Code::internal, "status of an unknown work item " + id.to_text());
+    // An item that has ended stays ended: opened again, it would not be found after a restart.
+    return Error(Code::internal, "status of a work item that is unknown or has ended: " +
+                                     id.to_text() + " to " + std::string(to_text(status.state)));
   }
   return done;
 }
