@@ -87,8 +87,8 @@ void Core::on_fact(const model::Fact& fact, Now now, model::Outbox& out) {
 void Core::settle(Now now, model::Outbox& out) {
   fleet_.tick(now, out);
   work_.tick(fleet_.directory(), now, out);
-  tell_work_of_agents(now, out);
   tell_fleet_of_outcomes(now, out);
+  tell_work_of_agents(now, out);
   work_.dispatch(fleet_.directory(), now, out);
   for (model::Event& event : out.events) event.seq = ++last_sequence_;
 }
@@ -111,6 +111,7 @@ void Core::tell_work_of_agents(Now now, model::Outbox& out) {
 void Core::tell_fleet_of_outcomes(Now now, model::Outbox& out) {
   for (const work::AttemptReport& report : work_.take_reports()) {
     fleet_.note_outcome(report.agent, report.ok, report.error, now, out);
+    if (report.stuck) fleet_.note_stuck(report.agent, report.error, now, out);
   }
 }
 

@@ -109,6 +109,11 @@ void Fleet::note_outcome(const model::AgentName& agent, bool ok, std::string err
   supervisor_->note_outcome(agent, ok, error, {now, out});
 }
 
+void Fleet::note_stuck(const model::AgentName& agent, const std::string& reason, Now now,
+                       model::Outbox& out) {
+  supervisor_->note_stuck(agent, reason, {now, out});
+}
+
 void Fleet::note_stall(const model::AgentName& agent, bool stalled, std::string reason, Now now,
                        model::Outbox& out) {
   supervisor_->note_stall(agent, stalled, std::move(reason), {now, out});

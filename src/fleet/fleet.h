@@ -79,6 +79,11 @@ class Fleet {
   void note_stall(const model::AgentName& agent, bool stalled, std::string reason, Now now,
                   model::Outbox& out);
 
+  /// It does not give up a cancelled attempt, so a slot of it is lost: its process is killed and
+  /// started anew as its restart policy allows. Its other attempts are lost with it.
+  void note_stuck(const model::AgentName& agent, const std::string& reason, Now now,
+                  model::Outbox& out);
+
   /// Fires due timers and notices that draining agents have nothing left.
   void tick(Now now, model::Outbox& out);
   std::optional<Mono> next_due() const;

@@ -38,6 +38,7 @@ class Supervisor {
   void on(const model::LinkOpened& fact, Turn turn);
   void on(const model::LinkClosed& fact, Turn turn);
   void note_outcome(const model::AgentName& name, bool ok, const std::string& error, Turn turn);
+  void note_stuck(const model::AgentName& name, const std::string& reason, Turn turn);
   void note_stall(const model::AgentName& name, bool stalled, std::string reason, Turn turn);
 
   void tick(Turn turn);

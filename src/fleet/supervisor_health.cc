@@ -123,6 +123,15 @@ void Supervisor::note_outcome(const model::AgentName& name, bool ok, const std::
   advance(turn);
 }
 
+void Supervisor::note_stuck(const model::AgentName& name, const std::string& reason, Turn turn) {
+  Agent* agent = find(name);
+  // A command agent's attempts have processes of their own; the node ends those.
+  if (agent == nullptr || agent->is_exec() || !agent->kill_reason.empty()) return;
+  if (!agent->may_have_process() || agent->stop_begun) return;
+  kill(*agent, reason, turn);
+  advance(turn);
+}
+
 void Supervisor::note_stall(const model::AgentName& name, bool stalled, std::string reason,
                             Turn turn) {
   Agent* agent = find(name);

@@ -7,6 +7,8 @@
 #include "base/assert.h"
 #include "engine/recovery.h"
 #include "store/journal.h"
+#include "work/run_queries.h"
+#include "work/work_queries.h"
 
 namespace mainstay::sim {
 
@@ -33,9 +35,7 @@ void Daemon::boot() {
   engine::CoreSettings settings;
   settings.seed = seeds_.next();
   core_ = std::make_unique<engine::Core>(settings);
-  auto reader = store_->open_reader();
-  MS_ASSERT(reader.has_value(), "the simulated store gives no reader");
-  auto recovered = engine::load_recovered(*reader, store_->blobs());
+  auto recovered = engine::load_recovered(reader(), store_->blobs());
   MS_ASSERT(recovered.has_value(), "the simulated store does not load");
   ledger_.daemon_started();
   ports_.up_changed(true);
@@ -51,6 +51,7 @@ void Daemon::crash(bool lose_power) {
   ++life_;
   core_.reset();
   waiting_.clear();
+  reader_.reset();
   planned_tick_ = Mono::max();
   if (lose_power) vfs_.disk().lose_power();
   else vfs_.disk().kill_handles();
@@ -61,9 +62,7 @@ void Daemon::crash(bool lose_power) {
 // Durable events that no listener of the former life saw are read from the journal, like the
 // daemon's own listeners do.
 void Daemon::read_missed_events() {
-  auto reader = store_->open_reader();
-  MS_ASSERT(reader.has_value(), "the simulated store gives no reader");
-  auto events = store::read_journal(*reader, seen_, 1'000'000);
+  auto events = store::read_journal(reader(), seen_, 1'000'000);
   MS_ASSERT(events.has_value(), "the simulated journal cannot be read");
   for (const model::Event& event : *events) {
     ledger_.happened(event);
@@ -140,10 +139,37 @@ void Daemon::plan_tick() {
   });
 }
 
-std::string Daemon::state_of_work(const model::WorkId& id) {
-  return query_state("work_items", id.view());
+platform::SqliteConnection& Daemon::reader() {
+  if (!reader_) {
+    auto opened = store_->open_reader();
+    MS_ASSERT(opened.has_value(), "the simulated store gives no reader");
+    reader_ = std::move(*opened);
+  }
+  return *reader_;
 }
 
-std::string Daemon::state_of_run(const model::RunId& id) { return query_state("runs", id.view()); }
+std::optional<model::SubmitWork::Known> Daemon::known_work(const std::string& key) {
+  auto found = work::find_work_by_key(reader(), key);
+  if (!found || !*found) return std::nullopt;
+  const auto& record = **found;
+  return model::SubmitWork::Known{record.spec->id, record.spec->request_sha256,
+                                  record.status.state};
+}
+
+std::optional<model::StartRun::Known> Daemon::known_run(const std::string& key) {
+  auto found = work::find_run_by_key(reader(), key);
+  if (!found || !*found) return std::nullopt;
+  return model::StartRun::Known{(*found)->spec->id, (*found)->spec->request_sha256};
+}
+
+std::string Daemon::state_of_work(const model::WorkId& id) {
+  const auto found = work::find_work(reader(), id, nullptr);
+  return found ? std::string(to_text(found->status.state)) : "";
+}
+
+std::string Daemon::state_of_run(const model::RunId& id) {
+  const auto found = work::find_run(reader(), id, nullptr);
+  return found ? std::string(to_text(found->status.state)) : "";
+}
 
 }  // namespace mainstay::sim

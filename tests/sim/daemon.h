@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "engine/core.h"
@@ -44,6 +45,10 @@ class Daemon {
   /// The reply may never come.
   void command(model::CommandBody body, OnReply on_reply);
 
+  /// What the API would find for a key before it hands the command in.
+  std::optional<model::SubmitWork::Known> known_work(const std::string& key);
+  std::optional<model::StartRun::Known> known_run(const std::string& key);
+
   /// Looks into the database itself: state of an item or run, empty when it is not there.
   std::string state_of_work(const model::WorkId& id);
   std::string state_of_run(const model::RunId& id);
@@ -51,11 +56,10 @@ class Daemon {
 
  private:
   void input(const model::Input& input);
-  void turn();
   void release(model::Outbox out, std::map<model::ReplyToken, OnReply> waiting);
   void plan_tick();
   void read_missed_events();
-  std::string query_state(const char* table, std::string_view id);
+  platform::SqliteConnection& reader();
 
   World& world_;
   Ledger& ledger_;
@@ -66,6 +70,7 @@ class Daemon {
   std::shared_ptr<store::MemoryBlobs> blobs_ = std::make_shared<store::MemoryBlobs>();
   engine::RowWriter rows_;
   std::unique_ptr<store::Store> store_;
+  std::optional<platform::SqliteConnection> reader_;
   std::unique_ptr<engine::Core> core_;
   std::map<model::ReplyToken, OnReply> waiting_;
   model::ReplyToken next_token_ = 1;

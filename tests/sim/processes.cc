@@ -12,11 +12,23 @@ using std::chrono::seconds;
 
 // PIDs come from a tiny range, so they are reused all the time (faults A9).
 constexpr std::int32_t kPidRange = 40;
+constexpr Duration kLinkDelay = milliseconds(3);
 
 }  // namespace
 
 void Processes::carry_out(const model::Effect& effect) {
-  std::visit([this](const auto& body) { on(body); }, effect);
+  const bool over_link = std::holds_alternative<model::AssignWork>(effect) ||
+                         std::holds_alternative<model::CancelAttempt>(effect) ||
+                         std::holds_alternative<model::AckResult>(effect);
+  if (const auto* assign = std::get_if<model::AssignWork>(&effect)) ledger_.assigned(*assign);
+  if (!over_link) {
+    std::visit([this](const auto& body) { on(body); }, effect);
+    return;
+  }
+  // One delay for all keeps their order, as a connection does.
+  world_.after(kLinkDelay, [this, effect] {
+    std::visit([this](const auto& body) { on(body); }, effect);
+  });
 }
 
 // Facts travel for a moment, and those on their way when the daemon dies are lost.
@@ -183,10 +195,9 @@ model::AttemptOutcome Processes::outcome_of(const model::WorkSpec& work) {
 }
 
 void Processes::on(const model::AssignWork& effect) {
-  ledger_.assigned(effect);
   world_.trace(effect.work->id.view());
   if (effect.link == 0) {
-    run_command(effect);
+    if (daemon_.is_up()) run_command(effect);
     return;
   }
   ProcessPtr process = find(effect.agent, effect.link);
@@ -229,14 +240,32 @@ void Processes::send_result(const ProcessPtr& process, const model::WorkId& work
   }
 }
 
+model::AttemptFinished Processes::confirmation(const model::CancelAttempt& effect,
+                                               model::LinkId link) {
+  model::AttemptOutcome outcome;
+  outcome.error =
+      model::WorkError{model::FailureKind::cancelled, "cancelled", "told to stop", false, ""};
+  return {effect.agent, link, effect.work, effect.epoch, outcome};
+}
+
+// What was cancelled is confirmed: a command is killed at once, a handler stops at its next look at
+// ctx.cancelled. One in eight handlers never looks; only killing its process frees the slot.
 void Processes::on(const model::CancelAttempt& effect) {
-  commands_.erase({effect.work, effect.epoch});
+  if (commands_.erase({effect.work, effect.epoch}) > 0) {
+    tell(confirmation(effect, 0));
+    return;
+  }
   ProcessPtr process = find(effect.agent);
   if (!process) return;
-  // An agent that is late did not hear it in time: half of them report all the same.
-  if (world_.chance(0.5)) return;
-  process->held.erase({effect.work, effect.epoch});
-  say_goodbye_when_idle(process);
+  const auto found = process->held.find({effect.work, effect.epoch});
+  if (found == process->held.end() || found->second.finished) return;
+  if (world_.chance(0.125)) {
+    ++ledger_.sights["handler ignores its cancellation"];
+    return;
+  }
+  found->second.finished = true;
+  found->second.outcome = confirmation(effect, 0).outcome;
+  if (process->link != 0) send_result(process, effect.work, effect.epoch);
 }
 
 void Processes::on(const model::AckResult& effect) {

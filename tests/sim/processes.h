@@ -77,6 +77,8 @@ class Processes {
   void send_result(const ProcessPtr& process, const model::WorkId& work, model::Epoch epoch);
   void say_goodbye_when_idle(const ProcessPtr& process);
   void run_command(const model::AssignWork& effect);
+  static model::AttemptFinished confirmation(const model::CancelAttempt& effect,
+                                             model::LinkId link);
   model::AttemptOutcome outcome_of(const model::WorkSpec& work);
   void tell(model::Fact fact);
 
