@@ -1,0 +1,201 @@
+// `mainstay run` and `mainstay runs …`.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include "app/commands.h"
+#include "app/daemon_client.h"
+#include "app/input_json.h"
+#include "app/interrupt.h"
+#include "app/json_fields.h"
+#include "app/run_view.h"
+#include "app/time_text.h"
+#include "base/text.h"
+#include "platform/clock.h"
+#include "platform/http/message.h"
+#include "runs/run_archive.h"
+
+namespace mainstay::app {
+namespace {
+
+using platform::Json;
+using platform::JsonObject;
+
+constexpr auto kLookInterval = std::chrono::milliseconds(150);
+
+ViewStyle terminal_style() {
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return {known ? size.ws_col : 80, std::getenv("NO_COLOR") == nullptr};
+}
+
+// Draws the live view over itself on a terminal, or says plain lines elsewhere. On stderr: stdout
+// is for data.
+class Watcher {
+ public:
+  explicit Watcher(bool plain) : live_(!plain && ::isatty(STDERR_FILENO) == 1) {}
+
+  void show(const RunView& run) {
+    if (live_) redraw(run);
+    else for (const std::string& line : changes(before_, run)) std::fprintf(stderr, "%s\n", line.c_str());
+    before_ = run;
+    looked_at_ = platform::mono_now();
+  }
+
+ private:
+  void redraw(const RunView& run) {
+    std::map<std::string, double> rates;
+    const double seconds =
+        std::chrono::duration<double>(platform::mono_now() - looked_at_).count();
+    for (std::size_t i = 0; i < run.steps.size() && i < before_.steps.size(); ++i) {
+      const auto done = static_cast<double>(run.steps[i].done - before_.steps[i].done);
+      double& rate = smooth_[run.steps[i].stage];
+      // A moving average: the last look alone jumps too much to be read.
+      rate = rate == 0 ? done / seconds : 0.8 * rate + 0.2 * done / seconds;
+      rates[run.steps[i].stage] = rate;
+    }
+    std::string out;
+    if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
+    const auto lines = draw(run, rates, terminal_style());
+    for (const std::string& line : lines) out += "\x1b[2K" + line + "\n";
+    drawn_ = lines.size();
+    std::fputs(out.c_str(), stderr);
+  }
+
+  bool live_;
+  RunView before_;
+  Mono looked_at_{};
+  std::size_t drawn_ = 0;
+  std::map<std::string, double> smooth_;
+};
+
+int exit_code_of_run(const std::string& state) {
+  return state == "succeeded" || state == "degraded" ? kExitDone : kExitFailed;
+}
+
+Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
+  Watcher watcher(plain);
+  while (true) {
+    auto run = daemon.get("/v1/runs/" + id);
+    if (!run) return run;
+    auto view = run_view_of(*run, base::wall_to_text(platform::wall_now()));
+    if (!view) return std::move(view).error();
+    watcher.show(*view);
+    if (view->finished()) return run;
+    if (interrupted_within(kLookInterval)) {
+      std::fprintf(stderr, "\nthe run goes on; `mainstay runs show %s`\n", id.c_str());
+      return Error(Code::cancelled, "interrupted");
+    }
+  }
+}
+
+Result<JsonObject> run_body(const RunOptions& options) {
+  auto input = read_input(options.inputs, options.input_json);
+  if (!input) return std::move(input).error();
+  auto labels = read_labels(options.labels);
+  if (!labels) return std::move(labels).error();
+  return JsonObject{{"pipeline", options.pipeline},
+                    {"input", std::move(*input)},
+                    {"labels", std::move(*labels)}};
+}
+
+std::string run_text(const Json& run) {
+  std::string out = fmt::format("{} {} (version {}): {}, {}\n", text_of(run, "pipeline"),
+                                text_of(run, "id"), number_of(run, "version"),
+                                text_of(run, "state"),
+                                span_between(text_of(run, "created_at"),
+                                             text_of(run, "finished_at")));
+  if (const Json& error = field(run, "error"); error.is_object()) {
+    out += "error: " + text_of(error, "message") + "\n";
+  }
+  Table table({"STEP", "STAGE", "STATE", "ITEMS", "FAILED", "RETRIES", "TOOK", "ERROR"});
+  for (const Json& step : list_of(run, "steps")) {
+    table.row({std::to_string(number_of(step, "number")), text_of(step, "stage"),
+               text_of(step, "state"),
+               fmt::format("{}/{}", number_of(step, "items_done"), number_of(step, "items_total")),
+               std::to_string(number_of(step, "items_failed")),
+               std::to_string(number_of(step, "retries")),
+               text_of(step, "started_at").empty()
+                   ? ""
+                   : span_between(text_of(step, "started_at"), text_of(step, "finished_at")),
+               text_of(field(step, "error"), "message")});
+  }
+  return out + "\n" + table.to_text();
+}
+
+void print(const GlobalOptions& global, const Json& value, const std::string& table) {
+  std::fputs(render(global.output, value, table).c_str(), stdout);
+}
+
+}  // namespace
+
+int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
+  auto body = run_body(options);
+  if (!body) return report(body.error());
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto started = daemon->post("/v1/runs", Json(std::move(*body)), options.idempotency_key);
+  if (!started) return report(started.error());
+  const std::string id = text_of(*started, "id");
+  if (options.detach) {
+    print(global, *started, id + "\n");
+    return kExitDone;
+  }
+  auto run = watch(*daemon, id, options.plain);
+  if (!run && run.error().code() == Code::cancelled) return kExitInterrupted;
+  if (!run) return report(run.error());
+  const auto project = find_project(global.project);
+  const std::string folder =
+      project ? project->runs() + "/" + options.pipeline + "/" + id : std::string();
+  print(global, *run, folder + "\n");
+  return exit_code_of_run(text_of(*run, "state"));
+}
+
+int runs_list(const GlobalOptions& global, const ListOptions& options) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  std::string target = fmt::format("/v1/runs?limit={}", options.limit);
+  if (!options.states.empty()) {
+    target += "&state=" + platform::percent_encode(base::join(options.states, ","));
+  }
+  if (!options.pipeline.empty()) {
+    target += "&pipeline=" + platform::percent_encode(options.pipeline);
+  }
+  auto list = daemon->get(target);
+  if (!list) return report(list.error());
+  Table table({"ID", "PIPELINE", "STATE", "AGE", "TOOK"});
+  for (const Json& run : list_of(*list, "runs")) {
+    table.row({text_of(run, "id"), text_of(run, "pipeline"), text_of(run, "state"),
+               age_of(text_of(run, "created_at")),
+               span_between(text_of(run, "created_at"), text_of(run, "finished_at"))});
+  }
+  print(global, *list, table.to_text());
+  return kExitDone;
+}
+
+int runs_show(const GlobalOptions& global, const std::string& id) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto run = daemon->get("/v1/runs/" + platform::percent_encode(id));
+  if (!run) return report(run.error());
+  print(global, *run, run_text(*run));
+  return kExitDone;
+}
+
+int runs_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  JsonObject body;
+  if (!reason.empty()) body["reason"] = reason;
+  auto done = daemon->post("/v1/runs/" + platform::percent_encode(id) + ":cancel",
+                           Json(std::move(body)));
+  if (!done) return report(done.error());
+  print(global, *done, "cancelled " + id + "\n");
+  return kExitDone;
+}
+
+}  // namespace mainstay::app

@@ -1,0 +1,172 @@
+// `mainstay work …`: submit, list, show, wait, cancel.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "app/commands.h"
+#include "app/daemon_client.h"
+#include "app/input_json.h"
+#include "app/json_fields.h"
+#include "app/time_text.h"
+#include "base/text.h"
+#include "platform/http/message.h"
+
+namespace mainstay::app {
+namespace {
+
+using platform::Json;
+using platform::JsonArray;
+using platform::JsonObject;
+
+bool is_open(const Json& item) {
+  const std::string state = text_of(item, "state");
+  return state == "queued" || state == "delayed" || state == "running";
+}
+
+void print(const GlobalOptions& global, const Json& value, const std::string& table) {
+  std::fputs(render(global.output, value, table).c_str(), stdout);
+}
+
+std::string item_text(const Json& item) {
+  Table table({"FIELD", "VALUE"});
+  for (const char* key : {"id", "state", "description", "capability", "agent", "created_at",
+                          "started_at", "finished_at", "due_at", "idempotency_key"}) {
+    if (const std::string value = text_of(item, key); !value.empty()) table.row({key, value});
+  }
+  table.row({"priority", std::to_string(number_of(item, "priority"))});
+  table.row({"attempts", fmt::format("{} of {}", number_of(item, "attempts_used"),
+                                     number_of(item, "max_attempts"))});
+  if (const Json& step = field(item, "step"); step.is_object()) {
+    table.row({"step", fmt::format("{} {} of run {}", text_of(step, "pipeline"),
+                                   text_of(step, "stage"), text_of(step, "run"))});
+  }
+  if (const Json& error = field(item, "error"); error.is_object()) {
+    table.row({"error", fmt::format("{} ({})", text_of(error, "message"), text_of(error, "code"))});
+  }
+  for (const char* key : {"input", "output"}) {
+    if (!field(item, key).is_null()) {
+      table.row({key, base::excerpt(platform::to_text(field(item, key)), 400)});
+    }
+  }
+  return table.to_text();
+}
+
+std::string attempts_text(const JsonArray& attempts) {
+  if (attempts.empty()) return "";
+  Table table({"ATTEMPT", "AGENT", "STARTED", "OUTCOME", "ERROR"});
+  for (const Json& attempt : attempts) {
+    const std::string outcome = text_of(attempt, "outcome");
+    table.row({std::to_string(number_of(attempt, "epoch")), text_of(attempt, "agent"),
+               text_of(attempt, "started_at"), outcome.empty() ? "running" : outcome,
+               text_of(field(attempt, "error"), "message")});
+  }
+  return "\n" + table.to_text();
+}
+
+Result<JsonObject> submit_body(const SubmitOptions& options) {
+  auto input = read_input(options.inputs, options.input_json);
+  if (!input) return std::move(input).error();
+  auto labels = read_labels(options.labels);
+  if (!labels) return std::move(labels).error();
+  JsonObject body{{"capability", options.capability},
+                  {"description", options.description.empty() ? options.capability + " by hand"
+                                                              : options.description},
+                  {"input", std::move(*input)},
+                  {"labels", std::move(*labels)}};
+  if (options.priority >= 0) body["priority"] = options.priority;
+  if (!options.timeout.empty()) body["timeout"] = options.timeout;
+  return body;
+}
+
+// Waits as long as it takes: each request is answered within its own wait.
+Result<Json> wait_for_end(DaemonClient& daemon, const std::string& id) {
+  while (true) {
+    auto item = daemon.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
+    if (!item || !is_open(*item)) return item;
+  }
+}
+
+int finish(const GlobalOptions& global, const Json& item) {
+  const bool ok = text_of(item, "state") == "succeeded";
+  const std::string table =
+      ok ? platform::to_pretty_text(field(item, "output")) + "\n" : item_text(item);
+  print(global, item, table);
+  return ok ? kExitDone : kExitFailed;
+}
+
+}  // namespace
+
+int work_submit(const GlobalOptions& global, const SubmitOptions& options) {
+  auto body = submit_body(options);
+  if (!body) return report(body.error());
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto accepted = daemon->post("/v1/work", Json(std::move(*body)), options.idempotency_key);
+  if (!accepted) return report(accepted.error());
+  const std::string id = text_of(*accepted, "id");
+  if (!options.wait) {
+    print(global, *accepted, id + "\n");
+    return kExitDone;
+  }
+  auto item = wait_for_end(*daemon, id);
+  return item ? finish(global, *item) : report(item.error());
+}
+
+int work_wait(const GlobalOptions& global, const std::string& id) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto item = wait_for_end(*daemon, id);
+  return item ? finish(global, *item) : report(item.error());
+}
+
+int work_list(const GlobalOptions& global, const ListOptions& options) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  std::string target = fmt::format("/v1/work?limit={}", options.limit);
+  if (!options.states.empty()) {
+    target += "&state=" + platform::percent_encode(base::join(options.states, ","));
+  }
+  if (!options.capability.empty()) {
+    target += "&capability=" + platform::percent_encode(options.capability);
+  }
+  if (!options.run.empty()) target += "&run=" + platform::percent_encode(options.run);
+  auto list = daemon->get(target);
+  if (!list) return report(list.error());
+  Table table({"ID", "STATE", "CAPABILITY", "PRIO", "TRIES", "AGENT", "AGE", "DESCRIPTION"});
+  for (const Json& item : list_of(*list, "work")) {
+    table.row({text_of(item, "id"), text_of(item, "state"), text_of(item, "capability"),
+               std::to_string(number_of(item, "priority")),
+               std::to_string(number_of(item, "attempts_used")), text_of(item, "agent"),
+               age_of(text_of(item, "created_at")), base::excerpt(text_of(item, "description"), 60)});
+  }
+  print(global, *list, table.to_text());
+  return kExitDone;
+}
+
+int work_show(const GlobalOptions& global, const std::string& id) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  const std::string target = "/v1/work/" + platform::percent_encode(id);
+  auto item = daemon->get(target);
+  if (!item) return report(item.error());
+  auto attempts = daemon->get(target + "/attempts");
+  if (!attempts) return report(attempts.error());
+  item->get_object()["attempts"] = list_of(*attempts, "attempts");
+  print(global, *item, item_text(*item) + attempts_text(list_of(*attempts, "attempts")));
+  return kExitDone;
+}
+
+int work_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  JsonObject body;
+  if (!reason.empty()) body["reason"] = reason;
+  auto done = daemon->post("/v1/work/" + platform::percent_encode(id) + ":cancel",
+                           Json(std::move(body)));
+  if (!done) return report(done.error());
+  print(global, *done, "cancelled " + id + "\n");
+  return kExitDone;
+}
+
+}  // namespace mainstay::app
