@@ -11,6 +11,7 @@
 #include "platform/files.h"
 #include "platform/sqlite_memory_vfs.h"
 #include "platform/test_dir.h"
+#include "store/reader_pool.h"
 #include "store/test_rows.h"
 
 namespace mainstay::store {
@@ -136,6 +137,36 @@ TEST(Store, TheLogIsMovedIntoTheDatabaseWhileCommitsGoOn) {
   EXPECT_LT(std::filesystem::file_size(dir / "data/mainstay.db-wal"), 1'000U * 4096U);
   EXPECT_TRUE(store->close(std::chrono::seconds(10)));
   EXPECT_FALSE(std::filesystem::exists(dir / "data/mainstay.db-wal"));
+}
+
+TEST(ReaderPool, ReadsBesideTheWriterAndOneStatePerJob) {
+  TestDir dir;
+  TestRows rows;
+  std::unique_ptr<Store> store = opened(on_disk(dir), rows);
+  ReaderPool pool(store->place(), 2, 8);
+  std::promise<std::int64_t> before;
+  std::promise<void> written;
+  std::promise<std::int64_t> after;
+  ASSERT_TRUE(pool.read([&](Result<platform::SqliteConnection*> db) {
+    const auto count = [&db] {
+      return (*db)->query_integer("SELECT count(*) FROM agents").value().value_or(-1);
+    };
+    before.set_value(count());
+    written.get_future().wait();
+    after.set_value(count());
+  }));
+  EXPECT_EQ(before.get_future().get(), 0);
+  std::promise<void> durable;
+  store->commit(batch_of(1, "a", "x", [&durable] { durable.set_value(); }));
+  durable.get_future().wait();
+  EXPECT_EQ(count_agents(*store), 1);
+  written.set_value();
+  EXPECT_EQ(after.get_future().get(), 0) << "a job sees one state";
+  std::promise<bool> refused;
+  ReaderPool nowhere({dir / "missing.db", ""}, 1, 8);
+  ASSERT_TRUE(nowhere.read(
+      [&refused](Result<platform::SqliteConnection*> db) { refused.set_value(!db.has_value()); }));
+  EXPECT_TRUE(refused.get_future().get());
 }
 
 // ---- migrations -------------------------------------------------------------------------------
