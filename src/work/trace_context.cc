@@ -1,5 +1,7 @@
 #include "work/trace_context.h"
 
+#include "platform/crypto.h"
+
 namespace mainstay::work {
 namespace {
 
@@ -55,19 +57,9 @@ std::string make_trace_parent(base::Random& random) {
 }
 
 std::string span_id_of(const model::RunId& run, std::string_view stage) {
-  // FNV-1a (draft-eastlake-fnv), then mixed once more.
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
-  const auto add = [&hash](std::string_view bytes) {
-    for (const char byte : bytes) {
-      hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3ULL;
-    }
-  };
-  add(run.view());
-  add(stage);
-  std::string text;
-  text.reserve(kSpanDigits);
-  append_hex(text, base::Random(hash).next() | 1U);
-  return text;
+  std::string name = run.to_text();
+  name.append("/").append(stage);
+  return platform::sha256_hex(name).substr(0, kSpanDigits);
 }
 
 }  // namespace mainstay::work

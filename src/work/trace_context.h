@@ -27,8 +27,9 @@ std::string_view trace_id_of(std::string_view trace_parent);
 std::string make_trace_parent(base::Random& random);
 std::string make_trace_parent(std::string_view trace_id, std::string_view span_id);
 
-/// The span of a run's stage, or of the run itself (stage empty): always the same for the same
-/// run, so it needs no row.
+/// The span of a run's stage, or of the run itself (stage empty): the first 16 digits of the
+/// SHA-256 of `RUN_ID/STAGE`. Always the same for the same run, so it needs no row, and the run's
+/// folder derives it again.
 std::string span_id_of(const model::RunId& run, std::string_view stage);
 
 }  // namespace mainstay::work
