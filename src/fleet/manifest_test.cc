@@ -43,7 +43,8 @@ pipelines:
     budget: {time: 10m}
     stages:
       scan:    {capability: repo.scan, input: {path: "run#/input/path"}, timeout: 30s}
-      analyse: {capability: file.analyse, needs: [scan], foreach: "scan#/files", max_parallel: 8, timeout: 10s, retries: 4}
+      analyse: {capability: file.analyse, needs: [scan], foreach: "scan#/files", max_parallel: 8,
+                timeout: 10s, retries: 4}
       lint:    {capability: file.lint, needs: [scan], foreach: "scan#/cpp_files", critical: false,
                 when: {not_empty: "scan#/cpp_files"}}
       report:
@@ -51,7 +52,8 @@ pipelines:
         needs: [analyse, lint]
         priority: 7
         when: {not_equals: ["run#/input/mode", "dry"]}
-        input: {files: "scan#/files", all: ["analyse#", "lint#/0"], note: "C# and a#b", raw: {$literal: "scan#/x"}, n: 012}
+        input: {files: "scan#/files", all: ["analyse#", "lint#/0"], note: "C# and a#b",
+                raw: {$literal: "scan#/x"}, n: 012}
 )";
 
 std::string errors_of(std::string_view text) {
@@ -130,7 +132,7 @@ TEST(Manifest, TheExampleOfTheDesign) {
   std::string text(kCodeReview);
   text.replace(text.rfind("capability: file.lint"), 21, "capability: file.lnit");
   EXPECT_EQ(errors_of(text),
-            "fleet.yaml:30:29: pipelines.review.stages.lint.capability: no agent offers "
+            "fleet.yaml:31:29: pipelines.review.stages.lint.capability: no agent offers "
             "\"file.lnit\"; did you mean \"file.lint\"?\n");
 }
 
