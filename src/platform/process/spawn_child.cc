@@ -92,10 +92,13 @@ MS_IN_CHILD int run_child(void* argument) {
 }
 
 #if defined(__x86_64__)
-/// clone3(2) with a stack of the child's own; glibc 2.36 has no wrapper for it.
-__attribute__((noinline)) long clone3_onto_stack(clone_args* args, int (*child)(void*),
-                                                 void* argument) {
-  long result = SYS_clone3;
+/// clone(2) or clone3(2) with a stack of the child's own. By hand, since glibc 2.36 has no wrapper
+/// for clone3 and ThreadSanitizer takes its clone() for a fork, memory shared or not.
+__attribute__((noinline)) long clone_onto_stack(long number, long first, long second, long third,
+                                                int (*child)(void*), void* argument) {
+  long result = number;
+  register long fourth asm("r10") = 0;
+  register long fifth asm("r8") = 0;
   asm volatile(
       "syscall\n\t"
       "test %%rax, %%rax\n\t"
@@ -106,14 +109,29 @@ __attribute__((noinline)) long clone3_onto_stack(clone_args* args, int (*child)(
       "hlt\n\t"
       "1:"
       : "+a"(result)
-      : "D"(args), "S"(sizeof *args), [child] "r"(child), [argument] "r"(argument)
+      : "D"(first), "S"(second), "d"(third), "r"(fourth),
+        "r"(fifth), [child] "r"(child), [argument] "r"(argument)
       : "rcx", "r11", "memory", "cc");
   return result;
 }
-constexpr bool kHasClone3 = true;
+
+long plain_clone(int flags, void* stack_top, int* pidfd, ChildPlan* plan) {
+  return clone_onto_stack(SYS_clone, flags, reinterpret_cast<std::intptr_t>(stack_top),
+                          reinterpret_cast<std::intptr_t>(pidfd), run_child, plan);
+}
+
+long clone_with_group(clone_args* args, ChildPlan* plan) {
+  return clone_onto_stack(SYS_clone3, reinterpret_cast<std::intptr_t>(args), sizeof *args, 0,
+                          run_child, plan);
+}
 #else
-long clone3_onto_stack(clone_args*, int (*)(void*), void*) { return -ENOSYS; }
-constexpr bool kHasClone3 = false;
+long plain_clone(int flags, void* stack_top, int* pidfd, ChildPlan* plan) {
+  int pid = ::clone(run_child, stack_top, flags, plan, pidfd);
+  return pid < 0 ? -errno : pid;
+}
+
+/// The child enters its group by its own hand.
+long clone_with_group(clone_args*, ChildPlan*) { return -ENOSYS; }
 #endif
 
 /// A stack with a guard page below it.
@@ -160,25 +178,26 @@ class SignalsBlocked {
 CloneOutcome clone_child(ChildPlan& plan, int cgroup_fd) {
   ChildStack stack;
   if (!stack.is_there()) return {-1, Fd(), ENOMEM};
-  if (cgroup_fd >= 0 && !kHasClone3) return {-1, Fd(), ENOSYS};
-  constexpr std::uint64_t kFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
+  constexpr int kFlags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD;
   int pidfd = -1;
-  SignalsBlocked blocked;
-  if (cgroup_fd >= 0) {
-    clone_args args{};
-    args.flags = kFlags | CLONE_INTO_CGROUP;
-    args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
-    args.exit_signal = SIGCHLD;
-    args.stack = reinterpret_cast<std::uintptr_t>(stack.base());
-    args.stack_size = kStackBytes;
-    args.cgroup = static_cast<std::uint64_t>(cgroup_fd);
-    long pid = clone3_onto_stack(&args, run_child, &plan);
-    if (pid < 0) return {-1, Fd(), static_cast<int>(-pid)};
-    return {static_cast<pid_t>(pid), Fd(pidfd), 0};
+  long pid = -1;
+  {
+    SignalsBlocked blocked;
+    if (cgroup_fd >= 0) {
+      clone_args args{};
+      args.flags = static_cast<std::uint64_t>(kFlags) | CLONE_INTO_CGROUP;
+      args.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+      args.exit_signal = SIGCHLD;
+      args.stack = reinterpret_cast<std::uintptr_t>(stack.base());
+      args.stack_size = kStackBytes;
+      args.cgroup = static_cast<std::uint64_t>(cgroup_fd);
+      pid = clone_with_group(&args, &plan);
+    } else {
+      pid = plain_clone(kFlags | SIGCHLD, stack.top(), &pidfd, &plan);
+    }
   }
-  int pid = ::clone(run_child, stack.top(), static_cast<int>(kFlags) | SIGCHLD, &plan, &pidfd);
-  if (pid < 0) return {-1, Fd(), errno};
-  return {pid, Fd(pidfd), 0};
+  if (pid < 0) return {-1, Fd(), static_cast<int>(-pid)};
+  return {static_cast<pid_t>(pid), Fd(pidfd), 0};
 }
 
 }  // namespace mainstay::platform

@@ -37,7 +37,9 @@ TEST(Spawn, CoreDumpIsRecorded) {
   if (crashed->exit.code == 77) GTEST_SKIP() << "core files are limited to 0 on this machine";
   EXPECT_EQ(crashed->exit.signal, SIGSEGV);
   auto pattern = read_file("/proc/sys/kernel/core_pattern", 4096);
-  if (pattern && *pattern == "core\n") EXPECT_TRUE(crashed->exit.core_dumped);
+  if (pattern && *pattern == "core\n") {
+    EXPECT_TRUE(crashed->exit.core_dumped);
+  }
 }
 
 /// Faults A13: descriptors 0 to 2 and no other, whatever this process has open.
