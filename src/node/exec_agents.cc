@@ -127,21 +127,27 @@ Result<void> ExecAgents::launch(const model::AssignWork& effect, Item* item) {
   node_.counters.processes.fetch_add(1, std::memory_order_relaxed);
   if (!process->in_cgroup) group.reset();
 
-  Key key{effect.work->id, effect.epoch};
   std::string id = start_id(node_.options.instance, effect.work->id, effect.epoch);
   platform::ProcessTree tree(process->identity, start_marker(id), std::move(group));
   SupervisedProcess::Calls calls;
-  calls.gone = [this, key](model::ExitStatus status) { gone(key, status); };
+  calls.gone = [this, key = Key{effect.work->id, effect.epoch}](model::ExitStatus status) {
+    gone(key, status);
+  };
   item->process = std::make_unique<SupervisedProcess>(node_.reactor, std::move(process->pidfd),
                                                       std::move(tree), std::move(calls));
   item->err = std::make_unique<LogReader>(node_, std::move(err->reader), "stderr",
                                           context_of(effect), kStderrTail);
   item->out = std::move(out->reader);
-  auto out_watch = node_.reactor.watch(item->out.get(), EPOLLIN,
-                                       [this, key](std::uint32_t) { read_output(key); });
+  return watch(item);
+}
+
+Result<void> ExecAgents::watch(Item* item) {
+  Key key{item->effect.work->id, item->effect.epoch};
+  auto out = node_.reactor.watch(item->out.get(), EPOLLIN,
+                                 [this, key](std::uint32_t) { read_output(key); });
   Result<void> watched = item->err->start();
-  if (!out_watch) watched = out_watch.error();
-  if (out_watch) item->out_watch = *out_watch;
+  if (out) item->out_watch = *out;
+  if (!out) watched = out.error();
   if (watched) watched = item->process->watch();
   if (watched) return {};
   node_.reactor.unwatch(item->out_watch);

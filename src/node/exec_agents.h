@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +39,7 @@ class ExecAgents {
   struct Item;
 
   Result<void> launch(const model::AssignWork& effect, Item* item);
+  Result<void> watch(Item* item);
   std::optional<platform::Cgroup> take_group(const model::AgentName& agent, int* slot);
   void give_back_group(const model::AgentName& agent, int slot);
   void read_output(const Key& key);

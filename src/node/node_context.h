@@ -44,6 +44,8 @@ struct NodeSinks {
   std::function<void(model::LogRecord)> log;
   /// Makes a payload of an output over Payload::kInlineLimit; the blob is on disk on return.
   std::function<Result<model::Payload>(std::string)> store_payload;
+  /// A token that was made: never to be seen in a log. May be empty.
+  std::function<void(const std::string&)> secret = {};
 };
 
 struct NodeCounters {

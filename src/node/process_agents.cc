@@ -48,18 +48,10 @@ void ProcessAgents::start(const model::StartProcess& effect) {
 Result<void> ProcessAgents::launch(const model::StartProcess& effect) {
   auto token = platform::make_token(kTokenPrefix);
   if (!token) return token.error();
+  if (node_.sinks.secret) node_.sinks.secret(*token);
   auto streams = open_streams(effect.agent);
   if (!streams) return streams.error();
-
-  std::optional<platform::Cgroup> group;
-  if (node_.groups) {
-    // Without a group of its own it still runs; its tree is then found by walking /proc.
-    auto made = platform::Cgroup::make(*node_.groups, group_name(effect.agent, effect.incarnation));
-    if (made) group = std::move(*made);
-    if (!made) warn(effect.agent, made.error().to_text());
-  }
-  std::string token_sha256 = platform::sha256_hex(*token);
-  std::string id = start_id(node_.options.instance, effect.agent, effect.incarnation);
+  auto group = make_group(effect.agent, effect.incarnation);
 
   platform::SpawnRequest request;
   request.argv = effect.spec->command;
@@ -69,24 +61,33 @@ Result<void> ProcessAgents::launch(const model::StartProcess& effect) {
   request.stderr_fd = streams->err.writer.get();
   request.cgroup_fd = group ? group->fd() : -1;
   auto process = platform::spawn(request);
-  if (!process) {
-    if (group) group->remove();
-    return process.error();
-  }
-  node_.counters.processes.fetch_add(1, std::memory_order_relaxed);
-  if (group && !process->in_cgroup) {
-    warn(effect.agent, "the kernel refused its cgroup; its tree is found by walking /proc");
+  bool unused_group = group && (!process || !process->in_cgroup);
+  if (unused_group) {
     group->remove();
     group.reset();
   }
-  model::ProcessIdentity identity = to_model(process->identity);
+  if (!process) return process.error();
+  if (unused_group) warn(effect.agent, "the kernel refused its cgroup; /proc is walked instead");
+  node_.counters.processes.fetch_add(1, std::memory_order_relaxed);
+
+  model::ProcessStarted started{effect.agent, effect.incarnation, to_model(process->identity),
+                                platform::sha256_hex(*token)};
+  std::string id = start_id(node_.options.instance, effect.agent, effect.incarnation);
   platform::ProcessTree tree(process->identity, start_marker(id), std::move(group));
-  auto charged = take_charge(effect.agent, effect.incarnation, token_sha256,
+  auto charged = take_charge(effect.agent, effect.incarnation, started.token_sha256,
                              std::move(process->pidfd), std::move(tree), std::move(*streams));
-  if (!charged) return charged;
-  node_.sinks.fact(
-      model::ProcessStarted{effect.agent, effect.incarnation, identity, std::move(token_sha256)});
-  return {};
+  if (charged) node_.sinks.fact(std::move(started));
+  return charged;
+}
+
+std::optional<platform::Cgroup> ProcessAgents::make_group(const model::AgentName& agent,
+                                                          model::Incarnation incarnation) {
+  if (!node_.groups) return std::nullopt;
+  auto made = platform::Cgroup::make(*node_.groups, group_name(agent, incarnation));
+  if (made) return std::move(*made);
+  // Without a group of its own it still runs; its tree is then found by walking /proc.
+  warn(agent, made.error().to_text());
+  return std::nullopt;
 }
 
 Result<ProcessAgents::Streams> ProcessAgents::open_streams(const model::AgentName& agent) {

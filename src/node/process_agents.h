@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,8 @@ class ProcessAgents {
   struct Streams;
 
   Result<void> launch(const model::StartProcess& effect);
+  std::optional<platform::Cgroup> make_group(const model::AgentName& agent,
+                                             model::Incarnation incarnation);
   Result<Streams> open_streams(const model::AgentName& agent);
   Result<void> take_charge(const model::AgentName& agent, model::Incarnation incarnation,
                            std::string token_sha256, platform::Fd pidfd, platform::ProcessTree tree,
