@@ -200,18 +200,19 @@ TEST(MemoryVfs, AFailedSyncIsNotMendedByTheNextOneUnlessPagesAreWrittenAgain) {
         ASSERT_FALSE(failed);
         EXPECT_EQ(failed.error().code(), Code::storage_failed);
         db.close_without_checkpoint();
-        if (rewrite) ASSERT_TRUE(rewrite_and_sync("a.db-wal", vfs.name()));
+        if (rewrite) {
+          ASSERT_TRUE(rewrite_and_sync("a.db-wal", vfs.name()));
+        }
         SqliteConnection again = open_wal("a.db", vfs.name());
         second_acknowledged = put(again, 3, "after").has_value();
+        vfs.disk().set_fault_hook(nullptr);
         vfs.disk().lose_power();
       }
       ASSERT_TRUE(second_acknowledged);
       SqliteConnection db = open_wal("a.db", vfs.name());
       const bool there = **db.query_integer("SELECT count(*) FROM t WHERE n IN (1,3)") == 2;
-      if (rewrite)
-        EXPECT_TRUE(there) << "seed " << seed;
-      else if (!there)
-        ++lost_without;
+      if (!there && !rewrite) ++lost_without;
+      EXPECT_TRUE(there || !rewrite) << "seed " << seed;
     }
   }
   EXPECT_GT(lost_without, 0) << "the trap that rewrite_and_sync is for must exist in the model";
