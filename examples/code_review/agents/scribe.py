@@ -1,0 +1,38 @@
+"""Writes the report, as Markdown and as one HTML page, into the run's artifacts folder."""
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import mainstay  # noqa: E402
+from review import report  # noqa: E402
+
+agent = mainstay.Agent("scribe")
+
+
+@agent.capability("report.write")
+def write(item, ctx):
+    """Input: {"ranking", "critique"}. Output: where the files are, and the ten hottest."""
+    ranked, critique = item.input["ranking"], item.input["critique"] or {}
+    project = pathlib.Path(os.environ.get("MAINSTAY_PROJECT", "."))
+    folder = project / "runs" / (item.pipeline or "none") / (item.run_id or item.id) / "artifacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {"report.md": report.markdown(ranked, critique),
+             "report.html": report.page(ranked, critique)}
+    for name, text in files.items():
+        # Written beside and renamed: an attempt that is tried again leaves no half file.
+        (folder / (name + ".new")).write_text(text, encoding="utf-8")
+        os.replace(folder / (name + ".new"), folder / name)
+    ctx.log.info("report written", folder=str(folder))
+    gate = ranked["gate"]
+    return {"markdown": str(folder / "report.md"), "html": str(folder / "report.html"),
+            "gate_passed": gate["passed"], "violations": gate["count"],
+            "files": ranked["totals"]["files"],
+            "hottest": [{"path": s["path"], "heat": s["heat"], "churn": s["churn"],
+                         "commits": s["commits"], "reasons": s["reasons"]}
+                        for s in ranked["hotspots"][:report.HOTTEST]]}
+
+
+if __name__ == "__main__":
+    agent.run()
