@@ -11,16 +11,16 @@ MS_ENUM_TEXT(model, LogLevel, DEBUG, INFO, WARNING, ERROR, CRITICAL)
 namespace mainstay::model {
 
 /// Set once per run and step; every logger follows, across threads and processes. Empty fields do
-/// not apply.
+/// not apply. Every member has an initializer, so that `{.run_id = …}` compiles without a warning.
 struct LogContext {
-  std::string run_id;
-  std::string pipeline;
-  std::string stage;
+  std::string run_id{};
+  std::string pipeline{};
+  std::string stage{};
   int step = 0;
-  std::string component;
-  std::string agent;
-  std::string work_id;
-  std::string trace_id;
+  std::string component{};
+  std::string agent{};
+  std::string work_id{};
+  std::string trace_id{};
 };
 
 struct LogRecord {

@@ -29,7 +29,7 @@ struct LogOutputOptions {
   /// Less severe ones are not taken.
   model::LogLevel level = model::LogLevel::INFO;
   /// The wall clock, for the output's own lines.
-  std::function<Wall()> now;
+  std::function<Wall()> now{};
 };
 
 struct LogCounters {
