@@ -26,13 +26,13 @@ std::string text_of(const JsonObject& object, std::string_view key) {
 
 // The daemon is there by its file and does not answer: for the caller that is "not running".
 Error as_not_running(Error error) {
-  if (error.code() != Code::unavailable) return error;
+  if (error.code() != Code::not_running) return error;
   return Error(Code::not_running, "the daemon does not answer").caused_by(std::move(error));
 }
 
 }  // namespace
 
-Error error_of_answer(const platform::HttpAnswer& answer) {
+Error error_of_answer(const platform::HttpReply& answer) {
   const auto object = platform::parse_json_object(answer.body);
   if (!object) {
     return Error(Code::internal, fmt::format("the daemon answered {} without an explanation",
@@ -87,7 +87,7 @@ Result<Json> DaemonClient::exchange(platform::HttpCall call) {
 Result<Json> DaemonClient::get(const std::string& target, Duration deadline) {
   platform::HttpCall call;
   call.target = target;
-  call.deadline = deadline;
+  call.timeout = deadline;
   return exchange(std::move(call));
 }
 
@@ -96,7 +96,7 @@ Result<Json> DaemonClient::post(const std::string& target, const Json& body,
   platform::HttpCall call;
   call.method = "POST";
   call.target = target;
-  call.deadline = deadline;
+  call.timeout = deadline;
   if (!body.is_null()) {
     call.headers.emplace_back("Content-Type", "application/json");
     call.body = platform::to_text(body);
@@ -110,14 +110,9 @@ Result<void> DaemonClient::events(const std::string& target,
   platform::HttpCall call;
   call.target = target;
   call.headers.emplace_back("Authorization", "Bearer " + token_);
-  call.deadline = std::chrono::seconds(90);  // the daemon sends a comment more often
-  auto answer = http_.stream(call, [&](std::string_view line) {
-    constexpr std::string_view kData = "data:";
-    if (!line.starts_with(kData)) return true;
-    line.remove_prefix(kData.size());
-    if (line.starts_with(' ')) line.remove_prefix(1);
-    return on_data(line);
-  });
+  call.timeout = std::chrono::seconds(90);  // the daemon sends a comment more often
+  auto answer =
+      http_.events(call, [&](const platform::ServerEvent& event) { return on_data(event.data); });
   if (!answer) return as_not_running(std::move(answer).error());
   if (answer->status >= 300) return error_of_answer(*answer);
   return {};
@@ -126,7 +121,7 @@ Result<void> DaemonClient::events(const std::string& target,
 bool DaemonClient::is_ready() {
   platform::HttpCall call;
   call.target = "/readyz";
-  call.deadline = std::chrono::seconds(2);
+  call.timeout = std::chrono::seconds(2);
   auto answer = http_.call(call);
   return answer && answer->status == 200;
 }

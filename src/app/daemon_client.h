@@ -40,6 +40,6 @@ class DaemonClient {
 };
 
 /// An API answer that is no success, as the Error it was made of.
-Error error_of_answer(const platform::HttpAnswer& answer);
+Error error_of_answer(const platform::HttpReply& answer);
 
 }  // namespace mainstay::app

@@ -17,7 +17,6 @@
 #include "base/text.h"
 #include "platform/clock.h"
 #include "platform/http/message.h"
-#include "runs/run_archive.h"
 
 namespace mainstay::app {
 namespace {
@@ -40,13 +39,18 @@ class Watcher {
   explicit Watcher(bool plain) : live_(!plain && ::isatty(STDERR_FILENO) == 1) {}
 
   void show(const RunView& run) {
-    if (live_) redraw(run);
-    else for (const std::string& line : changes(before_, run)) std::fprintf(stderr, "%s\n", line.c_str());
+    live_ ? redraw(run) : say(run);
     before_ = run;
     looked_at_ = platform::mono_now();
   }
 
  private:
+  void say(const RunView& run) {
+    for (const std::string& line : changes(before_, run)) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+  }
+
   void redraw(const RunView& run) {
     std::map<std::string, double> rates;
     const double seconds =

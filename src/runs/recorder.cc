@@ -20,6 +20,7 @@ namespace mainstay::runs {
 namespace {
 
 constexpr std::size_t kBatch = 1024;
+constexpr std::size_t kMaxEvents = 16 * 1024;
 
 model::Sequence read_position(const std::string& path) {
   const auto text = platform::read_file(path, 64);
@@ -52,11 +53,18 @@ void Recorder::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
+  room_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
+bool Recorder::drain(Duration patience) {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, patience, [this] { return queue_.empty() && !writing_; });
+}
+
 void Recorder::event(const model::Event& event) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [this] { return queue_.size() - telemetry_waiting_ < kMaxEvents || stopping_; });
   queue_.emplace_back(event);
   if (queue_.size() == 1) wake_.notify_one();
 }
@@ -94,7 +102,10 @@ void Recorder::run() {
     std::vector<Entry> batch;
     {
       std::unique_lock lock(mutex_);
+      writing_ = false;
+      if (queue_.empty()) idle_.notify_all();
       wake_.wait(lock, [this] { return !queue_.empty() || stopping_; });
+      writing_ = true;
       if (queue_.empty()) return;
       while (!queue_.empty() && batch.size() < kBatch) {
         if (!std::holds_alternative<model::Event>(queue_.front())) --telemetry_waiting_;
@@ -102,6 +113,7 @@ void Recorder::run() {
         queue_.pop_front();
       }
     }
+    room_.notify_all();
     for (const Entry& entry : batch) {
       std::visit([this](const auto& item) { write(item); }, entry);
     }
@@ -244,7 +256,11 @@ void Recorder::end_run(const std::string& run_id) {
     write_line(record);
     return;
   }
-  ports_.fact(model::RunArchived{*id, archived->path, archived->size_bytes, archived->sha256});
+  std::string path = archived->path;
+  if (path.starts_with(options_.project_folder + "/")) {
+    path.erase(0, options_.project_folder.size() + 1);
+  }
+  ports_.fact(model::RunArchived{*id, std::move(path), archived->size_bytes, archived->sha256});
 }
 
 void Recorder::note_dropped() {

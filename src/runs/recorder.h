@@ -1,8 +1,8 @@
 // Writes the folder of every run while it happens, and completes and archives it at its end
 // (RUN-1 to RUN-4). It only listens: to durable events, and to the logs and spans of agents.
 //
-// event(), log() and span() may be called from any thread and do not block; one thread of its own
-// writes. Events are never dropped. Logs and spans are, when their bounded queue is full; the loss
+// event(), log() and span() may be called from any thread; one thread of its own writes. Events are
+// never dropped: event() waits while too many are queued. Logs and spans are dropped, when their bounded queue is full; the loss
 // is counted and marked in the log of the fleet.
 //
 // After a restart of the daemon it goes on with the event after the last one it wrote (kept in a
@@ -77,6 +77,8 @@ class Recorder {
   model::Sequence position() const { return start_position_; }
 
   void start();
+  /// Waits until what was queued before is written; false when that took too long.
+  bool drain(Duration patience);
   /// Writes what is queued, then ends the thread.
   void stop();
 
@@ -108,10 +110,13 @@ class Recorder {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable room_;
+  std::condition_variable idle_;
   std::deque<Entry> queue_;
   std::size_t telemetry_waiting_ = 0;
   std::int64_t dropped_ = 0;
   std::int64_t dropped_told_ = 0;
+  bool writing_ = false;
   bool stopping_ = false;
 
   struct LiveRun {

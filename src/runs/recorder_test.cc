@@ -162,7 +162,7 @@ TEST_F(RecorderTest, ArchiveVerifiesUntilAByteChanges) {
   ASSERT_EQ(facts_.size(), 1U);
   const auto& archived = std::get<model::RunArchived>(facts_[0]);
   const RunLayout layout(file("runs"), "review", kRunId);
-  const ArchiveInfo recorded{archived.path, archived.size_bytes, archived.sha256};
+  const ArchiveInfo recorded{file(archived.path), archived.size_bytes, archived.sha256};
   auto verified = verify_run(layout, recorded);
   ASSERT_TRUE(verified);
   EXPECT_TRUE(verified->ok) << (verified->problems.empty() ? "" : verified->problems[0]);

@@ -22,6 +22,10 @@ bool is_plain(std::string_view name) {
 RunLayout::RunLayout(std::string root, std::string_view pipeline, std::string run_id)
     : folder_(fmt::format("{}/{}/{}", root, pipeline.empty() ? "work" : pipeline, run_id)) {}
 
+RunLayout RunLayout::of_archive(const std::string& path) {
+  return RunLayout(path.substr(0, path.rfind('/')));
+}
+
 std::string RunLayout::step_name(int step) { return fmt::format("step_{:03}", step); }
 
 std::string RunLayout::step_log(int step, std::string_view component) const {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "model/ids.h"
 
@@ -12,6 +13,9 @@ class RunLayout {
  public:
   /// `root` is the folder `runs` itself. A run without a pipeline lies under `work`.
   RunLayout(std::string root, std::string_view pipeline, std::string run_id);
+
+  /// The layout whose archive() is `path`.
+  static RunLayout of_archive(const std::string& path);
 
   const std::string& folder() const { return folder_; }
   std::string logs() const { return folder_ + "/logs"; }
@@ -25,6 +29,8 @@ class RunLayout {
   static std::string step_name(int step);
 
  private:
+  explicit RunLayout(std::string folder) : folder_(std::move(folder)) {}
+
   std::string folder_;
 };
 

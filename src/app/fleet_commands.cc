@@ -1,0 +1,150 @@
+// `mainstay down | status | agents … | version`.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/daemon_client.h"
+#include "app/interrupt.h"
+#include "app/json_fields.h"
+#include "app/time_text.h"
+#include "app/version.h"
+#include "base/text.h"
+#include "platform/clock.h"
+#include "platform/http/message.h"
+#include "platform/process/identity.h"
+
+namespace mainstay::app {
+namespace {
+
+using platform::Json;
+using platform::JsonArray;
+using platform::JsonObject;
+
+constexpr auto kDaemonEndLimit = std::chrono::seconds(60);
+
+void print(const GlobalOptions& global, const Json& value, const std::string& table) {
+  std::fputs(render(global.output, value, table).c_str(), stdout);
+}
+
+std::string agents_table(const JsonArray& agents) {
+  Table table({"NAME", "STATE", "PID", "SLOTS", "RESTARTS", "ERRORS", "UP", "CAPABILITIES",
+               "REASON"});
+  for (const Json& agent : agents) {
+    std::string capabilities;
+    for (const Json& capability : list_of(agent, "capabilities")) {
+      if (!capabilities.empty()) capabilities += ",";
+      if (capability.is_string()) capabilities += std::string_view(capability.get_string());
+    }
+    const std::int64_t pid = number_of(agent, "pid");
+    table.row({text_of(agent, "name"), text_of(agent, "state"), pid > 0 ? std::to_string(pid) : "-",
+               fmt::format("{}/{}", number_of(agent, "busy"), number_of(agent, "slots")),
+               std::to_string(number_of(agent, "restarts")),
+               std::to_string(number_of(agent, "error_count")),
+               pid > 0 ? age_of(text_of(agent, "started_at")) : "-",
+               base::excerpt(capabilities, 40), text_of(agent, "reason")});
+  }
+  return table.to_text();
+}
+
+std::string agent_text(const Json& agent) {
+  Table table({"FIELD", "VALUE"});
+  for (const auto& [key, value] : agent.get_object()) {
+    if (value.is_null()) continue;
+    table.row({std::string(key), value.is_string() ? std::string(value.get_string())
+                                                   : platform::to_text(value)});
+  }
+  return table.to_text();
+}
+
+std::string fleet_line(const Json& fleet) {
+  const Json& agents = field(fleet, "agents");
+  const Json& work = field(fleet, "work");
+  const Json& storage = field(fleet, "storage");
+  std::string line = fmt::format(
+      "{}: {} agents ({} healthy, {} failed), {} queued, {} delayed, {} running, {} runs open",
+      text_of(fleet, "fleet"), number_of(agents, "total"), number_of(agents, "healthy"),
+      number_of(agents, "failed"), number_of(work, "queued"), number_of(work, "delayed"),
+      number_of(work, "running"), number_of(field(fleet, "runs"), "open"));
+  const Json& writable = field(storage, "writable");
+  if (writable.is_bool() && !writable.get_bool()) {
+    line += "\nstorage: " + text_of(storage, "reason");
+  }
+  return line + "\n";
+}
+
+// The daemon is gone when its process is: the API answers before that.
+bool wait_for_end(const DaemonInfo& info) {
+  const Mono until = platform::mono_now() + kDaemonEndLimit;
+  while (platform::mono_now() < until) {
+    const auto there = platform::identify(info.pid);
+    if (!there || there->start_ticks != info.start_ticks || !platform::is_alive(*there)) {
+      return true;
+    }
+    if (interrupted_within(std::chrono::milliseconds(20))) return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+int down(const GlobalOptions& global) {
+  auto project = find_project(global.project);
+  if (!project) return report(project.error());
+  auto info = read_daemon_info(*project);
+  if (!info) return report(info.error());
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto done = daemon->post("/v1/fleet:down", Json(nullptr), "", std::chrono::minutes(5));
+  if (!done) return report(done.error());
+  if (!wait_for_end(*info)) {
+    return report(Error(Code::internal, fmt::format("the daemon (pid {}) has stopped its fleet "
+                                                    "and does not end",
+                                                    info->pid)));
+  }
+  print(global, JsonObject{{"stopped", true}}, "stopped\n");
+  return kExitDone;
+}
+
+int status(const GlobalOptions& global) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto fleet = daemon->get("/v1/fleet");
+  if (!fleet) return report(fleet.error());
+  auto agents = daemon->get("/v1/agents");
+  if (!agents) return report(agents.error());
+  const std::string table = fleet_line(*fleet) + "\n" + agents_table(list_of(*agents, "agents"));
+  fleet->get_object()["agent_list"] = list_of(*agents, "agents");
+  print(global, *fleet, table);
+  return kExitDone;
+}
+
+int agents_list(const GlobalOptions& global, const ListOptions& options) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  std::string target = "/v1/agents";
+  if (!options.capability.empty()) {
+    target += "?capability=" + platform::percent_encode(options.capability);
+  }
+  auto agents = daemon->get(target);
+  if (!agents) return report(agents.error());
+  print(global, *agents, agents_table(list_of(*agents, "agents")));
+  return kExitDone;
+}
+
+int agents_show(const GlobalOptions& global, const std::string& name) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto agent = daemon->get("/v1/agents/" + platform::percent_encode(name));
+  if (!agent) return report(agent.error());
+  print(global, *agent, agent_text(*agent));
+  return kExitDone;
+}
+
+int version(const GlobalOptions& global) {
+  print(global, JsonObject{{"version", kVersion}, {"commit", kCommit}},
+        fmt::format("mainstay {} (commit {})\n", kVersion, kCommit));
+  return kExitDone;
+}
+
+}  // namespace mainstay::app

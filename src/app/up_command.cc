@@ -1,0 +1,90 @@
+// `mainstay up`: the daemon in the foreground, or in the background with --detach.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "app/commands.h"
+#include "app/daemon.h"
+#include "app/python_sdk.h"
+#include "platform/files.h"
+
+namespace mainstay::app {
+namespace {
+
+// What went wrong is said by the child on the pipe; an empty message and its end mean "ready".
+int wait_for_child(pid_t child, int pipe) {
+  auto said = platform::read_fd(pipe, std::size_t{1} << 20, "the daemon's report");
+  if (!said) return report(said.error());
+  if (*said == "ready\n") return kExitDone;
+  std::fputs(said->c_str(), stderr);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : kExitFailed;
+}
+
+// The child is this program again, in a session of its own; its words go to .mainstay/logs and,
+// until it is ready, to the pipe.
+int detach(const GlobalOptions& global, const Project& project) {
+  if (auto made = platform::make_private_dir(project.data_file("logs")); !made) {
+    return report(made.error());
+  }
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return report(platform::io_error("cannot make a pipe", "", errno));
+  const pid_t child = ::fork();
+  if (child < 0) return report(platform::io_error("cannot fork", "", errno));
+  if (child > 0) {
+    ::close(pipe[1]);
+    return wait_for_child(child, pipe[0]);
+  }
+  ::setsid();
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  ::dup2(null, STDIN_FILENO);
+  ::dup2(null, STDOUT_FILENO);
+  ::dup2(pipe[1], STDERR_FILENO);
+  // The report's end stays open across exec under a number that the child is told.
+  const int report_fd = ::dup(pipe[1]);
+  const std::string fd_text = std::to_string(report_fd);
+  std::vector<std::string> words{own_path(), "--project", project.folder};
+  for (const std::string& set : global.sets) words.insert(words.end(), {"--set", set});
+  words.insert(words.end(), {"up", "--ready-fd", fd_text});
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(argv[0], argv.data());
+  ::_exit(kExitFailed);
+}
+
+void tell_ready(int fd) {
+  if (fd < 0) return;
+  (void)platform::write_all(fd, "ready\n", "the report");
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  ::dup2(null, STDERR_FILENO);
+  ::close(null);
+  ::close(fd);
+}
+
+}  // namespace
+
+int up(const GlobalOptions& global, const UpOptions& options) {
+  auto project = find_project(global.project);
+  if (!project) return report(project.error());
+  ProjectConfig config = load_project_config(*project, global.sets);
+  if (!config.problems.ok()) {
+    std::fputs(config.problems.to_text().c_str(), stderr);
+    return kExitUsage;
+  }
+  if (options.detach) return detach(global, *project);
+  Daemon daemon(*project, std::move(config));
+  if (auto started = daemon.start(); !started) return report(started.error());
+  tell_ready(options.ready_fd);
+  daemon.run();
+  return kExitDone;
+}
+
+}  // namespace mainstay::app
