@@ -9,16 +9,26 @@
 
 namespace mainstay::platform {
 
+/// One lane's queue. Its callbacks can be destroyed before the queue itself is.
+class EventLoop::Context : public asio::io_context {
+ public:
+  // The hint tells Asio that one thread runs it; posting from others stays safe.
+  Context() : asio::io_context(1) {}
+  void drop_callbacks() { shutdown(); }
+};
+
 EventLoop::EventLoop(std::string name, int lanes) : name_(std::move(name)) {
   MS_ASSERT(lanes >= 1, "an event loop needs a lane");
-  // The hint tells Asio that one thread runs each context; posting from others stays safe.
-  for (int i = 0; i < lanes; ++i) contexts_.push_back(std::make_unique<asio::io_context>(1));
+  for (int i = 0; i < lanes; ++i) contexts_.push_back(std::make_unique<Context>());
 }
 
 EventLoop::~EventLoop() {
   stop();
-  // What is still queued may own connections of any lane; all go while all lanes still exist.
-  for (auto& context : contexts_) context.reset();
+  // What is still queued may own timers and connections of any lane: it goes while all lanes still
+  // exist. Twice, since what goes may post a last time.
+  for (int round = 0; round < 2; ++round) {
+    for (auto& context : contexts_) context->drop_callbacks();
+  }
 }
 
 Result<void> EventLoop::start() {
@@ -40,9 +50,7 @@ Result<void> EventLoop::start() {
 }
 
 void EventLoop::stop() {
-  for (auto& context : contexts_) {
-    if (context) context->stop();
-  }
+  for (auto& context : contexts_) context->stop();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
@@ -51,6 +59,10 @@ void EventLoop::stop() {
 
 void EventLoop::post(std::function<void()> task, int lane) {
   asio::post(context(lane), std::move(task));
+}
+
+asio::io_context& EventLoop::context(int lane) {
+  return *contexts_[static_cast<std::size_t>(lane)];
 }
 
 bool EventLoop::on_lane(int lane) const {

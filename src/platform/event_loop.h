@@ -46,11 +46,12 @@ class EventLoop {
   int next_lane() { return static_cast<int>(turn_.fetch_add(1) % contexts_.size()); }
   /// True on the thread of that lane.
   bool on_lane(int lane) const;
-  boost::asio::io_context& context(int lane) { return *contexts_[static_cast<std::size_t>(lane)]; }
+  boost::asio::io_context& context(int lane);
 
  private:
+  class Context;
   std::string name_;
-  std::vector<std::unique_ptr<boost::asio::io_context>> contexts_;
+  std::vector<std::unique_ptr<Context>> contexts_;
   std::vector<std::thread> threads_;
   std::atomic<std::size_t> turn_{0};
 };

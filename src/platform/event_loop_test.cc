@@ -44,6 +44,15 @@ TEST(EventLoop, StopDestroysWhatIsLeft) {
   EXPECT_EQ(held.use_count(), 1);
 }
 
+TEST(EventLoop, WhatIsLeftMayOwnTimersOfOtherLanes) {
+  EventLoop loop("test", 3);
+  for (int lane = 0; lane < 3; ++lane) {
+    for (int of = 0; of < 3; ++of) {
+      loop.post([timer = std::make_shared<Timer>(loop, of)] { timer->cancel(); }, lane);
+    }
+  }
+}
+
 TEST(Timer, FiresNotBeforeItsTimeAndOnlyTheNewestCallback) {
   EventLoop loop;
   ASSERT_TRUE(loop.start());

@@ -1,8 +1,6 @@
 #include "platform/http/client.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <netdb.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,272 +8,267 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstring>
-#include <memory>
 
 #include "base/text.h"
 #include "platform/clock.h"
-#include "platform/http/chunk_decoder.h"
+#include "platform/fd.h"
+#include "platform/files.h"
 #include "platform/http/message.h"
+#include "platform/http/response_parser.h"
+#include "platform/net/endpoint.h"
 
 namespace mainstay::platform {
 namespace {
 
-constexpr std::size_t kMaxHead = 64 * 1024;
-constexpr std::size_t kMaxBody = std::size_t{1} << 30;
+constexpr std::size_t kReadBytes = 64UL * 1024;
+constexpr std::size_t kMaxEventBytes = 16UL * 1024 * 1024;
 
-Error late(const std::string& address) {
-  return Error(Code::deadline_exceeded, fmt::format("{} did not answer in time", address));
+Error not_running(const std::string& address, int error_number) {
+  return Error(Code::not_running, "nothing answers at " + address)
+      .caused_by(io_error("cannot connect to", address, error_number));
 }
 
-Error unreachable(const std::string& address, int error_number) {
-  return Error(Code::unavailable,
-               fmt::format("cannot reach {}: {}", address, std::strerror(error_number)));
-}
-
-// True when the socket is ready for `events` before `until`.
-bool wait_for(int fd, short events, Mono until) {
+/// Waits until the socket can be read or written, or the deadline.
+Result<void> wait_for(int fd, short what, Mono deadline, const std::string& address) {
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - mono_now()).count();
-    if (left <= 0) return false;
-    pollfd wait{fd, events, 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
+    const auto left = base::to_millis(deadline - mono_now());
+    pollfd poll_fd{fd, what, 0};
+    const int ready = left < 0 ? 0 : ::poll(&poll_fd, 1, static_cast<int>(left) + 1);
+    if (ready > 0) return {};
+    if (ready == 0) return Error(Code::deadline_exceeded, "no answer from " + address + " in time");
+    if (errno != EINTR) return io_error("cannot wait for", address, errno);
   }
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return out;
+Result<Fd> connect_to(const std::string& address, Mono deadline) {
+  auto endpoint = parse_endpoint(address);
+  if (!endpoint) return std::move(endpoint).error();
+  const int family = endpoint->is_ipv6 ? AF_INET6 : AF_INET;
+  Fd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return io_error("cannot make a socket for", address, errno);
+  sockaddr_storage to{};
+  socklen_t size = sizeof(sockaddr_in);
+  if (endpoint->is_ipv6) {
+    auto* ipv6 = reinterpret_cast<sockaddr_in6*>(&to);
+    ipv6->sin6_family = AF_INET6;
+    ipv6->sin6_port = htons(endpoint->port);
+    ::inet_pton(AF_INET6, endpoint->address.c_str(), &ipv6->sin6_addr);
+    size = sizeof(sockaddr_in6);
+  } else {
+    auto* ipv4 = reinterpret_cast<sockaddr_in*>(&to);
+    ipv4->sin_family = AF_INET;
+    ipv4->sin_port = htons(endpoint->port);
+    ::inet_pton(AF_INET, endpoint->address.c_str(), &ipv4->sin_addr);
+  }
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), size) != 0) {
+    if (errno != EINPROGRESS) return not_running(address, errno);
+    if (auto ready = wait_for(fd.get(), POLLOUT, deadline, address); !ready) {
+      return std::move(ready).error();
+    }
+    int failed = 0;
+    socklen_t length = sizeof(failed);
+    ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &failed, &length);
+    if (failed != 0) return not_running(address, failed);
+  }
+  const int on = 1;
+  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  return fd;
+}
+
+std::string request_text(const HttpCall& call, const std::string& address) {
+  std::string out = call.method + " " + call.target + " HTTP/1.1\r\n";
+  const bool has_host = std::any_of(call.headers.begin(), call.headers.end(), [](const auto& h) {
+    return equal_ignoring_case(h.first, "host");
+  });
+  if (!has_host) out += "Host: " + address + "\r\n";
+  for (const auto& [name, value] : call.headers) out += name + ": " + value + "\r\n";
+  if (!call.body.empty() || call.method == "POST" || call.method == "PUT") {
+    out += "Content-Length: " + std::to_string(call.body.size()) + "\r\n";
+  }
+  return out + "\r\n" + call.body;
+}
+
+/// A connection that has something to say while nothing was asked has been closed.
+bool is_stale(int fd) {
+  pollfd idle{fd, POLLIN, 0};
+  return ::poll(&idle, 1, 0) != 0;
+}
+
+bool may_be_repeated(const HttpCall& call) {
+  if (call.method == "GET" || call.method == "HEAD" || call.method == "DELETE") return true;
+  return std::any_of(call.headers.begin(), call.headers.end(), [](const auto& header) {
+    return equal_ignoring_case(header.first, "idempotency-key");
+  });
+}
+
+/// Takes whole events off the front of `text`.
+bool take_events(std::string& text, const std::function<bool(const ServerEvent&)>& on_event) {
+  std::size_t end = 0;
+  while ((end = text.find("\n\n")) != std::string::npos) {
+    ServerEvent event;
+    bool has_data = false;
+    const std::string block = text.substr(0, end);
+    text.erase(0, end + 2);
+    for (const std::string_view line : base::split(block, '\n')) {
+      const std::size_t colon = line.find(':');
+      const std::string_view name = line.substr(0, colon);
+      std::string_view value =
+          colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
+      if (value.starts_with(' ')) value.remove_prefix(1);
+      if (name == "id") event.id = value;
+      if (name == "event") event.kind = value;
+      if (name != "data") continue;
+      if (has_data) event.data += '\n';
+      event.data += value;
+      has_data = true;
+    }
+    if (has_data && !on_event(event)) return false;
+  }
+  return true;
 }
 
 }  // namespace
 
-struct HttpClient::Head {
-  HttpAnswer answer;
-  bool keep_alive = true;
-  bool chunked = false;
-  std::optional<std::size_t> length;
+std::optional<std::string_view> HttpReply::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (equal_ignoring_case(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+struct HttpClient::State {
+  explicit State(std::string to) : address(std::move(to)) {}
+
+  /// Sends the request; `reused`: on a connection kept from before.
+  Result<void> send(const HttpCall& call, Mono deadline, bool& reused);
+  Result<void> write(std::string_view bytes, Mono deadline);
+  /// Appends what came to `input`; false: the server closed.
+  Result<bool> read(Mono deadline);
+  Result<HttpReply> receive(const HttpCall& call, Mono deadline);
+  Error broken(std::string why) {
+    fd.reset();
+    return Error(Code::io_failed, address + ": " + std::move(why));
+  }
+
+  const std::string address;
+  Fd fd;
+  std::string input;
 };
 
-std::string_view HttpAnswer::header(std::string_view lower_case_name) const {
-  for (const auto& [name, value] : headers) {
-    if (name == lower_case_name) return value;
+Result<void> HttpClient::State::send(const HttpCall& call, Mono deadline, bool& reused) {
+  if (fd && is_stale(fd.get())) fd.reset();
+  reused = fd.is_open();
+  if (!reused) {
+    auto made = connect_to(address, deadline);
+    if (!made) return std::move(made).error();
+    fd = *std::move(made);
+    input.clear();
   }
-  return {};
+  return write(request_text(call, address), deadline);
 }
 
-HttpClient::HttpClient(std::string address) : address_(std::move(address)) {}
-
-Result<void> HttpClient::connect(Mono until) {
-  const std::size_t colon = address_.rfind(':');
-  if (colon == std::string::npos) {
-    return Error(Code::invalid_argument, address_ + ": expected an address such as 127.0.0.1:7000");
-  }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  std::string host = address_.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  const int failed =
-      ::getaddrinfo(host.c_str(), address_.substr(colon + 1).c_str(), &hints, &found);
-  if (failed != 0) {
-    return Error(Code::unavailable, fmt::format("{}: {}", address_, ::gai_strerror(failed)));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
-  received_.clear();
-  socket_ = Fd(::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket_.is_open()) return unreachable(address_, errno);
-  if (::connect(socket_.get(), found->ai_addr, found->ai_addrlen) != 0) {
-    if (errno != EINPROGRESS) return unreachable(address_, errno);
-    if (!wait_for(socket_.get(), POLLOUT, until)) return late(address_);
-    int error = 0;
-    socklen_t size = sizeof(error);
-    ::getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) return unreachable(address_, error);
-  }
-  const int on = 1;
-  ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  return {};
-}
-
-Result<void> HttpClient::send(const HttpCall& call, Mono until) {
-  std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", call.method, call.target,
-                                 address_);
-  for (const auto& [name, value] : call.headers) text += name + ": " + value + "\r\n";
-  if (!call.body.empty() || call.method == "POST") {
-    text += fmt::format("Content-Length: {}\r\n", call.body.size());
-  }
-  text += "\r\n" + call.body;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const ssize_t n = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (n > 0) {
-      rest.remove_prefix(static_cast<std::size_t>(n));
+Result<void> HttpClient::State::write(std::string_view bytes, Mono deadline) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(n));
     } else if (errno == EAGAIN) {
-      if (!wait_for(socket_.get(), POLLOUT, until)) return late(address_);
+      auto ready = wait_for(fd.get(), POLLOUT, deadline, address);
+      if (!ready) return ready;
     } else if (errno != EINTR) {
-      return unreachable(address_, errno);
+      return {};  // the answer may be there already and say why; reading tells
     }
   }
   return {};
 }
 
-Result<void> HttpClient::read_some(Mono until) {
-  char buffer[64 * 1024];
+Result<bool> HttpClient::State::read(Mono deadline) {
   while (true) {
-    const ssize_t n = ::recv(socket_.get(), buffer, sizeof(buffer), 0);
-    if (n > 0) {
-      received_.append(buffer, static_cast<std::size_t>(n));
-      return {};
-    }
-    if (n == 0) return Error(Code::unavailable, address_ + " closed the connection");
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return unreachable(address_, errno);
-    if (!wait_for(socket_.get(), POLLIN, until)) return late(address_);
+    const std::size_t before = input.size();
+    input.resize(before + kReadBytes);
+    const ssize_t n = ::recv(fd.get(), input.data() + before, kReadBytes, 0);
+    const int failed = errno;
+    input.resize(before + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    if (n > 0) return true;
+    if (n == 0 || failed == ECONNRESET) return false;
+    if (failed == EINTR) continue;
+    if (failed != EAGAIN) return io_error("cannot read from", address, failed);
+    auto ready = wait_for(fd.get(), POLLIN, deadline, address);
+    if (!ready) return std::move(ready).error();
   }
 }
 
-Result<HttpClient::Head> HttpClient::read_head(Mono until) {
-  std::size_t end = 0;
-  while ((end = received_.find("\r\n\r\n")) == std::string::npos) {
-    if (received_.size() > kMaxHead) {
-      return Error(Code::io_failed, address_ + " does not answer in HTTP");
-    }
-    if (auto read = read_some(until); !read) return std::move(read).error();
-  }
-  const std::string text = received_.substr(0, end);
-  received_.erase(0, end + 4);
-  Head head;
-  const auto lines = base::split(text, '\n');
-  const std::string_view first = lines.front();
-  if (!first.starts_with("HTTP/1.") || first.size() < 12 ||
-      std::from_chars(first.data() + 9, first.data() + 12, head.answer.status).ec != std::errc()) {
-    return Error(Code::io_failed, address_ + " does not answer in HTTP");
-  }
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    const std::size_t colon = lines[i].find(':');
-    if (colon == std::string_view::npos) continue;
-    head.answer.headers.emplace_back(lower(lines[i].substr(0, colon)),
-                                     std::string(base::trim(lines[i].substr(colon + 1))));
-  }
-  head.keep_alive = lower(head.answer.header("connection")) != "close";
-  head.chunked = lower(head.answer.header("transfer-encoding")) == "chunked";
-  const std::string_view length = head.answer.header("content-length");
-  std::size_t bytes = 0;
-  if (!length.empty() && std::from_chars(length.data(), length.data() + length.size(), bytes).ec ==
-                             std::errc()) {
-    head.length = bytes;
-  }
-  return head;
-}
-
-Result<std::string> HttpClient::read_body(const Head& head, Mono until) {
-  if (!head.chunked) {
-    const std::size_t length = head.length.value_or(0);
-    if (length > kMaxBody) return Error(Code::payload_too_large, "the answer is over 1 GiB");
-    while (received_.size() < length) {
-      if (auto read = read_some(until); !read) return std::move(read).error();
-    }
-    std::string body = received_.substr(0, length);
-    received_.erase(0, length);
-    return body;
-  }
-  ChunkDecoder decoder(kMaxBody);
+Result<HttpReply> HttpClient::State::receive(const HttpCall& call, Mono deadline) {
+  ResponseParser parser(call.method == "HEAD");
   std::string body;
   while (true) {
-    std::size_t consumed = 0;
-    const auto state = decoder.decode(received_, consumed, body);
-    received_.erase(0, consumed);
-    if (state == ChunkDecoder::State::done) return body;
-    if (state != ChunkDecoder::State::more) {
-      return Error(Code::io_failed, address_ + " sends a broken body");
+    auto state = parser.feed(input, body);
+    if (state == ResponseParser::State::more) {
+      auto open = read(deadline);
+      if (!open) {
+        fd.reset();
+        return std::move(open).error();
+      }
+      if (*open) continue;
+      state = parser.feed_end();
+      if (state == ResponseParser::State::bad) return broken("the answer broke off");
     }
-    if (auto read = read_some(until); !read) return std::move(read).error();
+    if (state == ResponseParser::State::bad) return broken("the answer is not HTTP/1.1");
+    HttpReply reply = parser.head();
+    reply.body = std::move(body);
+    if (!parser.keep_alive()) fd.reset();
+    return reply;
   }
 }
 
-Result<HttpAnswer> HttpClient::exchange(const HttpCall& call, Mono until) {
-  if (auto sent = send(call, until); !sent) return std::move(sent).error();
-  auto head = read_head(until);
-  if (!head) return std::move(head).error();
-  auto body = read_body(*head, until);
-  if (!body) return std::move(body).error();
-  if (!head->keep_alive) socket_.reset();
-  head->answer.body = std::move(*body);
-  return std::move(head->answer);
+HttpClient::HttpClient(std::string address) : state_(std::make_unique<State>(std::move(address))) {}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
+
+Result<HttpReply> HttpClient::call(const HttpCall& call) {
+  const Mono deadline = mono_now() + call.timeout;
+  while (true) {
+    bool reused = false;
+    if (auto sent = state_->send(call, deadline, reused); !sent) return std::move(sent).error();
+    auto reply = state_->receive(call, deadline);
+    const bool nothing_came = !reply && reply.error().code() == Code::io_failed;
+    if (!nothing_came || !reused || !state_->input.empty() || !may_be_repeated(call)) return reply;
+    state_->fd.reset();
+  }
 }
 
-Result<HttpAnswer> HttpClient::call(const HttpCall& call) {
-  const Mono until = mono_now() + call.deadline;
-  const bool reused = socket_.is_open();
-  if (!reused) {
-    if (auto connected = connect(until); !connected) return std::move(connected).error();
-  }
-  auto answer = exchange(call, until);
-  if (!answer) socket_.reset();
-  // Nothing came of a connection that was kept: the server had closed it before it saw the request.
-  const bool untouched = received_.empty();
-  if (answer || !reused || !untouched || answer.error().code() != Code::unavailable ||
-      call.method != "GET") {
-    return answer;
-  }
-  if (auto connected = connect(until); !connected) return std::move(connected).error();
-  answer = exchange(call, until);
-  if (!answer) socket_.reset();
-  return answer;
-}
-
-Result<HttpAnswer> HttpClient::stream(const HttpCall& call,
-                                      const std::function<bool(std::string_view)>& on_line) {
-  const Mono until = mono_now() + call.deadline;
-  socket_.reset();
-  if (auto connected = connect(until); !connected) return std::move(connected).error();
-  if (auto sent = send(call, until); !sent) return std::move(sent).error();
-  auto head = read_head(until);
-  if (!head) return std::move(head).error();
-  if (head->answer.status != 200) {
-    auto body = read_body(*head, until);
-    socket_.reset();
-    if (!body) return std::move(body).error();
-    head->answer.body = std::move(*body);
-    return std::move(head->answer);
-  }
-  auto ended = stream_lines(call, std::move(*head), on_line);
-  socket_.reset();
-  return ended;
-}
-
-Result<HttpAnswer> HttpClient::stream_lines(
-    const HttpCall& call, Head head, const std::function<bool(std::string_view)>& on_line) {
-  ChunkDecoder decoder(SIZE_MAX);
+Result<HttpReply> HttpClient::events(const HttpCall& call,
+                                     const std::function<bool(const ServerEvent&)>& on_event) {
+  state_->fd.reset();  // a stream has a connection of its own
+  bool reused = false;
+  Mono deadline = mono_now() + call.timeout;
+  if (auto sent = state_->send(call, deadline, reused); !sent) return std::move(sent).error();
+  ResponseParser parser(false);
   std::string text;
   while (true) {
-    std::size_t consumed = 0;
-    auto state = ChunkDecoder::State::more;
-    if (head.chunked) {
-      state = decoder.decode(received_, consumed, text);
-    } else {
-      consumed = received_.size();
-      text += received_;
-    }
-    received_.erase(0, consumed);
-    std::size_t begin = 0;
-    for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      std::string_view line = std::string_view(text).substr(begin, end - begin);
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      if (!on_line(line)) return std::move(head.answer);
-    }
-    text.erase(0, begin);
-    if (state == ChunkDecoder::State::done) return std::move(head.answer);
-    if (state != ChunkDecoder::State::more) {
-      return Error(Code::io_failed, address_ + " sends a broken body");
-    }
-    if (auto read = read_some(mono_now() + call.deadline); !read) return std::move(read).error();
+    auto state = parser.feed(state_->input, text);
+    const bool streams = parser.has_head() && parser.head().status == 200;
+    if (streams && !take_events(text, on_event)) break;
+    if (streams && text.size() > kMaxEventBytes) return state_->broken("an event is too large");
+    if (state == ResponseParser::State::bad) return state_->broken("the answer is not HTTP/1.1");
+    if (state == ResponseParser::State::complete) break;
+    auto open = state_->read(deadline);
+    if (!open) return std::move(open).error();
+    deadline = mono_now() + call.timeout;
+    if (*open) continue;
+    if (parser.feed_end() == ResponseParser::State::bad)
+      return state_->broken("the stream broke off");
+    break;
   }
+  state_->fd.reset();
+  HttpReply reply = parser.head();
+  if (reply.status != 200) reply.body = std::move(text);
+  return reply;
+}
+
+Result<HttpReply> http_call(const std::string& address, const HttpCall& call) {
+  return HttpClient(address).call(call);
 }
 
 }  // namespace mainstay::platform

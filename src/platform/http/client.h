@@ -1,11 +1,13 @@
-// A blocking HTTP/1.1 client for the command line and tools: one connection that is kept alive,
-// every call with a deadline.
+// A small blocking HTTP/1.1 client for the command line, tests and benchmarks. It speaks to a
+// daemon on an IP address; it follows no redirects and knows no proxies.
 //
-// A connection that the server closed between two calls is opened again once. One thread at a
-// time. Fails: unavailable (nobody answers), deadline_exceeded, io_failed (the answer is not HTTP).
+// Every call ends by its deadline. One thread at a time per object. Fails with `not_running` when
+// nothing answers at the address, `deadline_exceeded`, or `io_failed` (the answer broke off, or is
+// not HTTP).
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,55 +16,62 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "platform/fd.h"
 
 namespace mainstay::platform {
 
-struct HttpAnswer {
-  int status = 0;
-  /// Names in lower case.
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
-
-  std::string_view header(std::string_view lower_case_name) const;
-};
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpCall {
   std::string method = "GET";
+  /// Path and query.
   std::string target = "/";
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
-  Duration deadline = std::chrono::seconds(30);
+  HttpHeaders headers = {};
+  std::string body = {};
+  /// For the whole call; a stream may stay open longer than this between its pieces, never silent.
+  Duration timeout = std::chrono::seconds(10);
 };
 
+struct HttpReply {
+  int status = 0;
+  HttpHeaders headers = {};
+  std::string body = {};
+
+  /// The first header of this name, whatever its case.
+  std::optional<std::string_view> header(std::string_view name) const;
+};
+
+/// One event of a text/event-stream.
+struct ServerEvent {
+  std::string id;
+  std::string kind;
+  std::string data;
+};
+
+/// Keeps its connection between calls. A request whose kept connection was closed in the meantime
+/// is sent once more on a new one, if repeating it does no harm (GET, HEAD, DELETE, or a request
+/// with an Idempotency-Key).
 class HttpClient {
  public:
-  /// `127.0.0.1:7000`; a name is looked up at each connect.
+  /// `127.0.0.1:7000`.
   explicit HttpClient(std::string address);
+  ~HttpClient();
+  HttpClient(HttpClient&&) noexcept;
+  HttpClient& operator=(HttpClient&&) noexcept;
 
-  Result<HttpAnswer> call(const HttpCall& call);
+  Result<HttpReply> call(const HttpCall& call);
 
-  /// For streams: gives each line of the body (without its end) as it comes, until `on_line` is
-  /// false, the server ends, or nothing has come for the call's deadline (an error). An answer
-  /// other than 200 is given back whole.
-  Result<HttpAnswer> stream(const HttpCall& call,
-                            const std::function<bool(std::string_view line)>& on_line);
+  /// Reads a stream of events until it ends or `on_event` returns false. When the status is not
+  /// 200 the reply has the body; else it is empty. `call.timeout` bounds the wait for the head and
+  /// then each silence, heartbeats included.
+  Result<HttpReply> events(const HttpCall& call,
+                           const std::function<bool(const ServerEvent&)>& on_event);
 
  private:
-  struct Head;
-
-  Result<void> connect(Mono until);
-  Result<void> send(const HttpCall& call, Mono until);
-  Result<void> read_some(Mono until);
-  Result<Head> read_head(Mono until);
-  Result<std::string> read_body(const Head& head, Mono until);
-  Result<HttpAnswer> exchange(const HttpCall& call, Mono until);
-  Result<HttpAnswer> stream_lines(const HttpCall& call, Head head,
-                                  const std::function<bool(std::string_view)>& on_line);
-
-  std::string address_;
-  Fd socket_;
-  std::string received_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
+
+/// One call on a connection of its own.
+Result<HttpReply> http_call(const std::string& address, const HttpCall& call);
 
 }  // namespace mainstay::platform
