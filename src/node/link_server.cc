@@ -10,8 +10,8 @@
 namespace mainstay::node {
 namespace {
 
-/// A payload and what stands around it: ids, labels, description, error context.
-constexpr std::size_t kMaxLinkMessageBytes = kMaxLinkPayloadBytes + (std::size_t{1} << 20);
+/// A payload and what travels in the same message: smaller results, log lines, labels.
+constexpr std::size_t kMaxLinkMessageBytes = kMaxLinkPayloadBytes + (std::size_t{8} << 20);
 constexpr std::chrono::milliseconds kStopPatience{1000};
 
 class AgentLinkService final : public mainstay::v1::AgentLink::CallbackService {

@@ -294,7 +294,7 @@ TEST(Link, AMessageOverTheLimitEndsTheLinkNotTheServer) {
     TestAgent agent(target);
     agent.open(rig, "scout", 1);
     wire::AgentMessage up;
-    up.add_results()->set_output_json(std::string(kMaxLinkPayloadBytes + (2U << 20), 'x'));
+    up.add_results()->set_output_json(std::string(kMaxLinkPayloadBytes + (9U << 20), 'x'));
     agent.send(up);
     EXPECT_EQ(agent.status().error_code(), grpc::RESOURCE_EXHAUSTED);
     rig.next<model::LinkClosed>();

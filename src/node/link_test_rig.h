@@ -67,13 +67,19 @@ class Rig {
 
   /// The next fact, which must be an F.
   template <class F>
-  F next() {
+  F next(int line = __builtin_LINE()) {
     std::unique_lock lock(mutex_);
     bool came = changed_.wait_for(lock, kPatience, [this] { return !facts_.empty(); });
     MS_ASSERT(came, "no fact came in time");
     model::Fact fact = std::move(facts_.front());
     facts_.pop_front();
-    MS_ASSERT(std::holds_alternative<F>(fact), "a fact of another kind came");
+    if (!std::holds_alternative<F>(fact)) {
+      std::fprintf(stderr, "line %d: fact %zu of model::Fact came\n", line, fact.index());
+      if (auto* closed = std::get_if<model::LinkClosed>(&fact)) {
+        std::fprintf(stderr, "closed: %s\n", closed->reason.c_str());
+      }
+      MS_ASSERT(false, "a fact of another kind came");
+    }
     return std::get<F>(std::move(fact));
   }
   bool no_facts() {

@@ -176,13 +176,16 @@ class DuplexStream : public grpc::ServerBidiReactor<In, Out>,
     auto last = std::move(self_);
   }
 
-  /// Only from a callback or under a hold, so that the call cannot be gone.
+  /// No read begins once the end has begun.
   void read_next() {
-    {
-      std::lock_guard lock(mutex_);
-      if (ending_ && !flush_first_) return;
-    }
+    std::unique_lock lock(mutex_);
+    if (ending_ && !flush_first_) return;
+    ++holds_;
+    lock.unlock();
     this->StartRead(&in_);
+    lock.lock();
+    --holds_;
+    advance(lock);
   }
 
   void mark_lost() {

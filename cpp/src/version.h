@@ -1,0 +1,8 @@
+#pragma once
+
+namespace mainstay::agent_internal {
+
+/// Of this library; the same as the daemon's it was made with.
+constexpr char kVersion[] = "0.1.0";
+
+}  // namespace mainstay::agent_internal
