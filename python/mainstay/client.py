@@ -170,9 +170,10 @@ class _Handle:
             self._view = self._client.get(f"{self._path}/{quote(self.id, safe='')}", wait=left)
         return self._view
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = "") -> None:
         """Asks for it to end; Conflict when it has already."""
-        self._client.post(f"{self._path}/{quote(self.id, safe='')}:cancel")
+        self._client.post(f"{self._path}/{quote(self.id, safe='')}:cancel",
+                          {"reason": reason} if reason else {})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"

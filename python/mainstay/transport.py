@@ -143,11 +143,15 @@ def problem(status: int, details: Mapping[str, Any],
         other = errors.InvalidArgument if status < 500 else errors.InternalError
         kind = _BY_STATUS.get(status, other)
     message = str(details.get("detail") or details.get("title") or f"HTTP status {status}")
-    fields = {k: v for k, v in details.items() if k not in ("code", "detail", "hint")}
-    fields["status"] = status
+    named = details.get("fields")
+    fields = {str(k): v for k, v in named.items()} if isinstance(named, dict) else {}
+    fields.update(status=status, title=str(details.get("title") or ""))
+    if details.get("causes"):
+        fields["causes"] = details["causes"]
     if retry_after and retry_after.isdigit():
         fields["retry_after"] = int(retry_after)
-    error = kind(message, **fields)
+    error = kind(message)
+    error.fields = fields
     if details.get("hint"):
         error.hint = str(details["hint"])
     return error

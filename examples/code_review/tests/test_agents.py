@@ -12,7 +12,7 @@ import critic
 import reviewer
 import scout
 import scribe
-from conftest import EXAMPLE, numbered
+from repos import EXAMPLE, numbered
 from openai_server import TEXT, OpenAiServer
 
 from mainstay.testing import call

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import pytest
 
-from conftest import Repo, numbered
+from repos import Repo, numbered
 from review import git, history
 
 

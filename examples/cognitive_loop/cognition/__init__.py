@@ -1,0 +1,1 @@
+"""What the stages of the cognitive loop share: a corpus, and how alike texts are."""
