@@ -2,7 +2,7 @@
 
 `Link.run` lives in one thread: it connects, reads, and hands messages on until it is closed or the
 daemon refuses the agent for good. gRPC's own thread takes what there is to send from the outbox.
-Liveness is HTTP/2 keepalive, answered by gRPC below Python: a busy interpreter is not a dead agent.
+Liveness is HTTP/2 keepalive, answered by gRPC below Python: a busy interpreter is no dead agent.
 """
 from __future__ import annotations
 

@@ -243,7 +243,7 @@ class Workers:
     def _ended(self, context: Context, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(context.item.key, None)
         if task.cancelled():  # before its first step: the coroutine never ran
-            report = failure.plain("cancelled", "cancelled", "cancelled before it started", context)
+            report = failure.plain("cancelled", "cancelled", "cancelled before its start", context)
             self._finish(context, results.failed(context, report, None))
 
 

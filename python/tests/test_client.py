@@ -39,7 +39,8 @@ def test_submit_says_everything_in_the_daemons_words(client, daemon):
 
 def test_result_waits_for_the_end(client, daemon):
     handle = client.submit("a")
-    threading.Timer(0.05, daemon.finish, [handle.id], {"state": "succeeded", "output": [1]}).start()
+    end = {"state": "succeeded", "output": [1]}
+    threading.Timer(0.05, daemon.finish, [handle.id], end).start()
     assert handle.result(timeout=10) == [1]
 
 

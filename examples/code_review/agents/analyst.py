@@ -1,4 +1,4 @@
-"""Measures one file: function lengths, nesting, complexity, duplicated blocks; adds its history."""
+"""Measures one file: functions, nesting, complexity, duplicated blocks; adds its history."""
 import pathlib
 import sys
 

@@ -16,7 +16,7 @@ from typing import Dict, Iterator, List, Optional
 #: Read-only commands on a repository of another owner are safe with what is switched off here.
 SAFE = ["--no-pager", "--no-optional-locks", "-c", "safe.directory=*",
         "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
-        "-c", "log.showSignature=false", "-c", "protocol.allow=never", "-c", "core.quotePath=false"]
+        "-c", "log.showSignature=false", "-c", "protocol.allow=never"]
 CHUNK = 1 << 16
 
 

@@ -7,6 +7,7 @@ import subprocess
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[1]
 
+
 class Repo:
     """A repository in a folder; `commit` writes files and commits all there is."""
 

@@ -17,8 +17,8 @@ Vector = Dict[str, float]
 
 #: Words that say nothing about what a text is about.
 STOP = frozenset(
-    "a about an and are as at be because been by can cannot did do does down each for from had has "
-    "have how if in into is it its itself most no not of on once one or other out over so such "
+    "a about an and are as at be because been by can cannot did do does down each for from had "
+    "has have how if in into is it its itself most no not of on once one or other out over so such "
     "than that the their them then there they this to up was were what when where which while who "
     "whom whose why will with would".split())
 MAX_FILES = 2000

@@ -47,7 +47,7 @@ def corpus(tmp_path):
     ("Why does honey keep for years?", "honey", "little water and is acid"),
     ("What causes the tides?", "tides", "gravity of the Moon"),
     ("How far away is the Moon from the Earth?", "moon", "384,400 kilometres"),
-    ("Who decoded the waggle dance?", "bees", "von Frisch"),
+    ("Which prize did Karl von Frisch receive?", "bees", "Nobel Prize"),
     ("Why does salt speed up rust?", "rust", "current of the reaction"),
     ("What is the law about customers in a queue?", "queue", "rate at which they arrive"),
     ("How many copies of Gutenberg's Bible survive?", "printing", "49 are known"),
