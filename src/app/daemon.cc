@@ -78,8 +78,8 @@ std::vector<std::string> manifest_files(const Project& project, const model::Fle
 
 }  // namespace
 
-Daemon::Daemon(Project project, ProjectConfig config)
-    : project_(std::move(project)), config_(std::move(config)) {}
+Daemon::Daemon(Project project, ProjectConfig config, bool console)
+    : project_(std::move(project)), config_(std::move(config)), console_(console) {}
 
 Daemon::~Daemon() { parts_.stop(); }
 
@@ -133,8 +133,10 @@ Result<void> Daemon::open_data() {
   std::vector<std::unique_ptr<telemetry::LogSink>> sinks;
   const std::string form = config_.settings.get(config::kLogFormat);
   const bool readable = form == "console" || (form == "auto" && ::isatty(STDERR_FILENO) == 1);
-  // A stderr that cannot be opened anew (a closed terminal) does not keep the daemon from starting.
-  if (auto console = make_stderr_sink(readable); console) sinks.push_back(std::move(*console));
+  if (console_) {
+    // A stderr that cannot be opened anew (a closed terminal) does not keep it from starting.
+    if (auto console = make_stderr_sink(readable); console) sinks.push_back(std::move(*console));
+  }
   auto file = telemetry::make_file_sink(project_.data_file("logs/daemon.log"));
   if (!file) return std::move(file).error();
   sinks.push_back(std::move(*file));
@@ -161,7 +163,7 @@ Result<void> Daemon::open_store() {
   options.on_state_change = [this](const model::StorageChanged& change) {
     if (change.writable) log_->info("storage takes commits again");
     else log_->error("storage trouble", {{"reason", change.reason}});
-    if (loop_) loop_->storage_changed(change);
+    if (engine::Loop* loop = loop_for_store_) loop->storage_changed(change);
   };
   auto opened = store::Store::open(std::move(options), rows_);
   if (!opened) return std::move(opened).error();
@@ -264,6 +266,7 @@ Result<void> Daemon::make_loop() {
       std::make_unique<engine::Core>(
           engine::CoreSettings{work_settings(config_.settings), *seed}),
       std::move(ports), engine::Loop::Limits{});
+  loop_for_store_ = loop_.get();
   return {};
 }
 
@@ -308,6 +311,8 @@ Result<void> Daemon::start_loop() {
   if (!subscribed) return std::move(subscribed).error();
   recorder_events_ = std::move(*subscribed);
   loop_->start(std::move(*recovered));
+  // The store may have been in trouble since before there was a loop to tell.
+  if (const auto state = store_->state(); !state.writable) loop_->storage_changed(state);
   return {};
 }
 

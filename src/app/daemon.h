@@ -35,7 +35,8 @@ namespace mainstay::app {
 
 class Daemon {
  public:
-  Daemon(Project project, ProjectConfig config);
+  /// `console`: log lines go to stderr too.
+  Daemon(Project project, ProjectConfig config, bool console);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -65,6 +66,7 @@ class Daemon {
 
   const Project project_;
   ProjectConfig config_;
+  const bool console_;
   std::shared_ptr<telemetry::Redactor> redactor_ = std::make_shared<telemetry::Redactor>();
   std::unique_ptr<platform::SignalWatch> signals_;
   std::optional<platform::FileLock> lock_;
@@ -83,6 +85,8 @@ class Daemon {
   std::unique_ptr<node::LinkServer> link_;
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<engine::Loop> loop_;
+  /// The same, for the store's threads, which run before the loop is made.
+  std::atomic<engine::Loop*> loop_for_store_ = nullptr;
   platform::EventLoop io_{"ms-io", 2};
   platform::EventLoop events_{"ms-events", 1};
   std::unique_ptr<ApiBackend> backend_;

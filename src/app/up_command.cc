@@ -80,7 +80,7 @@ int up(const GlobalOptions& global, const UpOptions& options) {
     return kExitUsage;
   }
   if (options.detach) return detach(global, *project);
-  Daemon daemon(*project, std::move(config));
+  Daemon daemon(*project, std::move(config), options.ready_fd < 0);
   if (auto started = daemon.start(); !started) return report(started.error());
   tell_ready(options.ready_fd);
   daemon.run();

@@ -110,7 +110,7 @@ pipelines:
         thread.join(20)
 
     project.wait_agents()
-    wait_until(lambda: project.api("GET", "/v1/work?state=queued&state=delayed&state=running"
+    wait_until(lambda: project.api("GET", "/v1/work?state=queued,delayed,running"
                                           "&limit=1")["work"] == [], 90, "all work ended")
     lost, wrong = [], []
     for work_id, n in ledger.acknowledged.items():
