@@ -174,6 +174,7 @@ TEST_F(ExecAgentsTest, CancelEndsTheWholeTree) {
     EXPECT_EQ(finished->outcome.error->message, "it took too long");
     expect_all_gone(all);
     EXPECT_EQ(node.facts.size(), 0U);
+    EXPECT_EQ(node.node->status().processes_started, 1U);
   }
 }
 

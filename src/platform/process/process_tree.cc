@@ -97,7 +97,9 @@ std::vector<ProcessIdentity> ProcessTree::walk() const {
   std::vector<ProcEntry> table = list_processes();
   std::set<pid_t> marked;
   for (const ProcEntry& entry : table) {
-    if (entry.alive() && environment_has(entry.pid, marker_)) marked.insert(entry.pid);
+    // What began before the tree did is no part of it; on most machines that is nearly everything.
+    bool may_be = entry.alive() && entry.start_ticks >= root_.start_ticks;
+    if (may_be && environment_has(entry.pid, marker_)) marked.insert(entry.pid);
   }
   std::vector<ProcessIdentity> members;
   for (const ProcEntry& entry : tree_members(table, root_, marked, ::getpid())) {
