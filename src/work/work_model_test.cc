@@ -354,13 +354,17 @@ class World {
         EXPECT_EQ(now.epoch, before.epoch);
         EXPECT_EQ(now.output.view(), before.output.view());
       }
-      if (now.state == WorkState::succeeded) EXPECT_NE(now.output.view(), "\"stale\"");
+      if (now.state == WorkState::succeeded) {
+        EXPECT_NE(now.output.view(), "\"stale\"");
+      }
       check_deadline(entry);
       seen->second = now;
     }
     std::map<model::WorkId, int> completions;
     for (const auto& [key, row] : rig_.book.attempts) {
-      if (row.outcome == "succeeded") EXPECT_EQ(++completions[key.first], 1);
+      if (row.outcome == "succeeded") {
+        EXPECT_EQ(++completions[key.first], 1);
+      }
       auto [seen, fresh] = holders_.try_emplace(key, row.agent);
       EXPECT_EQ(seen->second, row.agent) << "an epoch has one holder";
     }
