@@ -126,8 +126,7 @@ void ApiBackend::find_work(model::WorkId id, api::OnResult<api::WorkView> on_vie
 void ApiBackend::list_work(api::WorkFilter filter,
                            api::OnResult<std::vector<api::WorkView>> on_views) {
   parts_.reader.read<std::vector<api::WorkView>>(
-      [filter = std::move(filter)](
-          SqliteConnection& db) -> Result<std::vector<api::WorkView>> {
+      [filter = std::move(filter)](SqliteConnection& db) -> Result<std::vector<api::WorkView>> {
         work::WorkFilter asked;
         asked.states = filter.states;
         asked.capability = filter.capability;
@@ -151,8 +150,8 @@ void ApiBackend::list_attempts(model::WorkId id,
       std::move(on_rows));
 }
 
-void ApiBackend::find_work_key(
-    std::string key, api::OnResult<std::optional<model::SubmitWork::Known>> on_known) {
+void ApiBackend::find_work_key(std::string key,
+                               api::OnResult<std::optional<model::SubmitWork::Known>> on_known) {
   using Known = std::optional<model::SubmitWork::Known>;
   parts_.reader.read<Known>(
       [key = std::move(key)](SqliteConnection& db) -> Result<Known> {
@@ -212,8 +211,7 @@ Result<std::string> ApiBackend::log_place(SqliteConnection& db, const api::LogQu
       .logs();
 }
 
-void ApiBackend::tail_logs(api::LogQuery query,
-                           api::OnResult<std::vector<std::string>> on_lines) {
+void ApiBackend::tail_logs(api::LogQuery query, api::OnResult<std::vector<std::string>> on_lines) {
   parts_.reader.read<std::vector<std::string>>(
       [this, query](SqliteConnection& db) -> Result<std::vector<std::string>> {
         auto place = log_place(db, query);
@@ -232,9 +230,8 @@ std::unique_ptr<api::Subscription> ApiBackend::follow_logs(
     on_end(place.error());
     return std::make_unique<HeldSubscription>(nullptr);
   }
-  return std::make_unique<HeldSubscription>(
-      followers_.follow(*place, filter_of(query), static_cast<std::size_t>(query.lines),
-                        std::move(on_line)));
+  return std::make_unique<HeldSubscription>(followers_.follow(
+      *place, filter_of(query), static_cast<std::size_t>(query.lines), std::move(on_line)));
 }
 
 }  // namespace mainstay::app

@@ -48,23 +48,22 @@ class ApiBackend : public api::Backend {
                  api::OnResult<std::vector<api::WorkView>> on_views) override;
   void list_attempts(model::WorkId id,
                      api::OnResult<std::vector<model::AttemptRow>> on_rows) override;
-  void find_work_key(
-      std::string key,
-      api::OnResult<std::optional<model::SubmitWork::Known>> on_known) override;
+  void find_work_key(std::string key,
+                     api::OnResult<std::optional<model::SubmitWork::Known>> on_known) override;
   void find_run_key(std::string key,
                     api::OnResult<std::optional<model::StartRun::Known>> on_known) override;
   void find_run(model::RunId id, api::OnResult<api::RunView> on_view) override;
   void list_runs(api::RunFilter filter, api::OnResult<std::vector<api::RunView>> on_views) override;
 
-  std::unique_ptr<api::Subscription> subscribe(
-      std::optional<model::Sequence> after, api::EventFilter filter,
-      std::function<void(const model::Event&)> on_event,
-      std::function<void(const Error&)> on_end) override;
+  std::unique_ptr<api::Subscription> subscribe(std::optional<model::Sequence> after,
+                                               api::EventFilter filter,
+                                               std::function<void(const model::Event&)> on_event,
+                                               std::function<void(const Error&)> on_end) override;
 
   void tail_logs(api::LogQuery query, api::OnResult<std::vector<std::string>> on_lines) override;
-  std::unique_ptr<api::Subscription> follow_logs(
-      api::LogQuery query, std::function<void(const std::string&)> on_line,
-      std::function<void(const Error&)> on_end) override;
+  std::unique_ptr<api::Subscription> follow_logs(api::LogQuery query,
+                                                 std::function<void(const std::string&)> on_line,
+                                                 std::function<void(const Error&)> on_end) override;
 
   void shut_down() override { parts_.shut_down(); }
 

@@ -90,9 +90,10 @@ void Grammar::add_fleet() {
   verb(*agents, "list", "every agent and its state", [this] {
     return agents_list(global_, list_);
   })->add_option("--capability", list_.capability, "only those that offer it");
-  verb(*agents, "show", "one agent, with its last error", [this] {
-    return agents_show(global_, id_);
-  })->add_option("name", id_)->required();
+  verb(*agents, "show", "one agent, with its last error",
+       [this] { return agents_show(global_, id_); })
+      ->add_option("name", id_)
+      ->required();
   verb(app_, "doctor", "check the environment, each finding with a fix",
        [this] { return doctor(global_); });
   verb(app_, "version", "print the version and the commit", [this] { return version(global_); });
@@ -114,8 +115,8 @@ void Grammar::add_run() {
 
 void Grammar::add_work() {
   CLI::App* work = noun("work", "work items");
-  CLI::App* submit = verb(*work, "submit", "submit one item",
-                          [this] { return work_submit(global_, submit_); });
+  CLI::App* submit =
+      verb(*work, "submit", "submit one item", [this] { return work_submit(global_, submit_); });
   submit->add_option("capability", submit_.capability)->required();
   submit->add_option("-m,--description", submit_.description, "what is asked, for people");
   submit->add_option("-i,--input", submit_.inputs, "key=value: a member of the input")
@@ -126,19 +127,20 @@ void Grammar::add_work() {
   submit->add_option("--idempotency-key", submit_.idempotency_key);
   submit->add_option("-l,--label", submit_.labels, "key=value")->allow_extra_args(false);
   submit->add_flag("-w,--wait", submit_.wait, "wait for the result and print it");
-  CLI::App* list = verb(*work, "list", "items, newest first",
-                        [this] { return work_list(global_, list_); });
+  CLI::App* list =
+      verb(*work, "list", "items, newest first", [this] { return work_list(global_, list_); });
   list->add_option("--state", list_.states, "queued, delayed, running, succeeded, failed, …")
       ->allow_extra_args(false);
   list->add_option("--capability", list_.capability);
   list->add_option("--run", list_.run, "only items of this run");
   list->add_option("-n,--limit", list_.limit)->check(CLI::Range(1, 1000));
-  verb(*work, "show", "one item with its attempts", [this] {
-    return work_show(global_, id_);
-  })->add_option("id", id_)->required();
-  verb(*work, "wait", "wait for an item and print its result", [this] {
-    return work_wait(global_, id_);
-  })->add_option("id", id_)->required();
+  verb(*work, "show", "one item with its attempts", [this] { return work_show(global_, id_); })
+      ->add_option("id", id_)
+      ->required();
+  verb(*work, "wait", "wait for an item and print its result",
+       [this] { return work_wait(global_, id_); })
+      ->add_option("id", id_)
+      ->required();
   CLI::App* cancel = verb(*work, "cancel", "cancel an item",
                           [this] { return work_cancel(global_, id_, reason_); });
   cancel->add_option("id", id_)->required();
@@ -147,28 +149,27 @@ void Grammar::add_work() {
 
 void Grammar::add_runs() {
   CLI::App* runs = noun("runs", "runs of pipelines");
-  CLI::App* list = verb(*runs, "list", "runs, newest first",
-                        [this] { return runs_list(global_, list_); });
+  CLI::App* list =
+      verb(*runs, "list", "runs, newest first", [this] { return runs_list(global_, list_); });
   list->add_option("--state", list_.states)->allow_extra_args(false);
   list->add_option("--pipeline", list_.pipeline);
   list->add_option("-n,--limit", list_.limit)->check(CLI::Range(1, 1000));
-  verb(*runs, "show", "one run with its steps", [this] {
-    return runs_show(global_, id_);
-  })->add_option("id", id_)->required();
-  CLI::App* cancel = verb(*runs, "cancel", "cancel a run",
-                          [this] { return runs_cancel(global_, id_, reason_); });
+  verb(*runs, "show", "one run with its steps", [this] { return runs_show(global_, id_); })
+      ->add_option("id", id_)
+      ->required();
+  CLI::App* cancel =
+      verb(*runs, "cancel", "cancel a run", [this] { return runs_cancel(global_, id_, reason_); });
   cancel->add_option("id", id_)->required();
   cancel->add_option("--reason", reason_);
-  verb(*runs, "verify", "prove a run's archive", [this] {
-    return runs_verify(global_, id_);
-  })->add_option("id", id_)->required();
+  verb(*runs, "verify", "prove a run's archive", [this] { return runs_verify(global_, id_); })
+      ->add_option("id", id_)
+      ->required();
 }
 
 void Grammar::add_logs() {
   CLI::App* logs = noun("logs", "logs of the fleet and of runs");
-  CLI::App* tail = verb(*logs, "tail", "the newest lines", [this] {
-    return logs_tail(global_, logs_);
-  });
+  CLI::App* tail =
+      verb(*logs, "tail", "the newest lines", [this] { return logs_tail(global_, logs_); });
   tail->add_option("--run", logs_.run, "of this run; else of the fleet");
   tail->add_option("--component", logs_.component, "orchestrator, adapter, metrics, …");
   tail->add_option("--agent", logs_.agent);
@@ -180,25 +181,22 @@ void Grammar::add_logs() {
 
 void Grammar::add_config() {
   CLI::App* config = noun("config", "settings and the fleet file");
-  verb(*config, "check", "check all files; every error at once", [this] {
-    return config_check(global_);
-  });
-  verb(*config, "get", "one setting's value", [this] {
-    return config_get(global_, config_);
-  })->add_option("key", config_.key)->required();
-  CLI::App* show = verb(*config, "show", "all settings", [this] {
-    return config_show(global_, config_);
-  });
+  verb(*config, "check", "check all files; every error at once",
+       [this] { return config_check(global_); });
+  verb(*config, "get", "one setting's value", [this] { return config_get(global_, config_); })
+      ->add_option("key", config_.key)
+      ->required();
+  CLI::App* show =
+      verb(*config, "show", "all settings", [this] { return config_show(global_, config_); });
   show->add_flag("--origin", config_.origin, "with where each value came from");
-  verb(*config, "why", "where one setting's value came from, layer by layer", [this] {
-    return config_why(global_, config_);
-  })->add_option("key", config_.key)->required();
-  verb(*config, "reference", "every setting, as Markdown", [this] {
-    return config_reference(global_);
-  });
-  verb(*config, "schema", "JSON Schema of mainstay.yaml", [this] {
-    return config_schema(global_);
-  });
+  verb(*config, "why", "where one setting's value came from, layer by layer",
+       [this] { return config_why(global_, config_); })
+      ->add_option("key", config_.key)
+      ->required();
+  verb(*config, "reference", "every setting, as Markdown",
+       [this] { return config_reference(global_); });
+  verb(*config, "schema", "JSON Schema of mainstay.yaml",
+       [this] { return config_schema(global_); });
 }
 
 std::string Grammar::suggestion(const std::vector<std::string>& words) const {

@@ -105,7 +105,8 @@ Result<void> Daemon::start() {
               }});
   parts_.add({"agent link", [this] { return start_link(); }, [this] { link_->stop(); }});
   parts_.add({"node", [this] { return start_node(); }, [this] { node_->stop(); }});
-  parts_.add({"control loop", [this] { return start_loop(); }, [this] {
+  parts_.add({"control loop", [this] { return start_loop(); },
+              [this] {
                 // The archives of runs that just ended are still to be recorded.
                 recorder_events_->wait_for(bus_->last(), kPatience);
                 recorder_->drain(kPatience);
@@ -161,8 +162,10 @@ Result<void> Daemon::open_store() {
   store::StoreOptions options;
   options.dir = project_.data();
   options.on_state_change = [this](const model::StorageChanged& change) {
-    if (change.writable) log_->info("storage takes commits again");
-    else log_->error("storage trouble", {{"reason", change.reason}});
+    if (change.writable)
+      log_->info("storage takes commits again");
+    else
+      log_->error("storage trouble", {{"reason", change.reason}});
     if (engine::Loop* loop = loop_for_store_) loop->storage_changed(change);
   };
   auto opened = store::Store::open(std::move(options), rows_);
@@ -209,8 +212,8 @@ Result<runs::RunDetails> Daemon::run_details(model::RunId id) {
   runs::RunDetails details{run->spec, run->status, run->steps, {}};
   for (const work::UsageTotal& total : *usage) {
     const std::string& name = total.usage.model;
-    if (!name.empty() && std::find(details.models.begin(), details.models.end(), name) ==
-                             details.models.end()) {
+    if (!name.empty() &&
+        std::find(details.models.begin(), details.models.end(), name) == details.models.end()) {
       details.models.push_back(name);
     }
   }
@@ -263,8 +266,7 @@ Result<void> Daemon::make_loop() {
   ports.effects = [this](std::vector<model::Effect> effects) { node_->apply(std::move(effects)); };
   ports.events = [this](const std::vector<model::Event>& events) { bus_->publish(events); };
   loop_ = std::make_unique<engine::Loop>(
-      std::make_unique<engine::Core>(
-          engine::CoreSettings{work_settings(config_.settings), *seed}),
+      std::make_unique<engine::Core>(engine::CoreSettings{work_settings(config_.settings), *seed}),
       std::move(ports), engine::Loop::Limits{});
   loop_for_store_ = loop_.get();
   return {};
@@ -408,8 +410,10 @@ Result<model::Payload> Daemon::store_payload(std::string json) {
 
 void Daemon::request_end(bool now) {
   std::lock_guard lock(mutex_);
-  if (now) end_requested_ = true;
-  else drain_requested_ = true;
+  if (now)
+    end_requested_ = true;
+  else
+    drain_requested_ = true;
   ended_.notify_all();
 }
 

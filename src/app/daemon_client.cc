@@ -35,8 +35,8 @@ Error as_not_running(Error error) {
 Error error_of_answer(const platform::HttpReply& answer) {
   const auto object = platform::parse_json_object(answer.body);
   if (!object) {
-    return Error(Code::internal, fmt::format("the daemon answered {} without an explanation",
-                                             answer.status));
+    return Error(Code::internal,
+                 fmt::format("the daemon answered {} without an explanation", answer.status));
   }
   const auto code = base::code_from_name(text_of(*object, "code"));
   Error error = Error(code.value_or(Code::internal), text_of(*object, "detail"))
@@ -44,8 +44,8 @@ Error error_of_answer(const platform::HttpReply& answer) {
   if (const Json* causes = object->if_contains("causes"); causes != nullptr && causes->is_array()) {
     for (const Json& cause : causes->get_array()) {
       if (!cause.is_object()) continue;
-      error = std::move(error).caused_by(
-          Error(Code::internal, text_of(cause.get_object(), "detail")));
+      error =
+          std::move(error).caused_by(Error(Code::internal, text_of(cause.get_object(), "detail")));
       break;
     }
   }

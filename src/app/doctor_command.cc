@@ -95,8 +95,7 @@ Finding check_descriptors() {
 Finding check_cgroup() {
   auto base = platform::CgroupBase::find("doctor");
   if (!base) {
-    return {"process trees", "warning",
-            "no writable cgroup v2: " + base.error().message(),
+    return {"process trees", "warning", "no writable cgroup v2: " + base.error().message(),
             "trees are ended by walking /proc, which a hiding process can delay"};
   }
   return ok("process trees", "cgroup.kill in a cgroup v2");
@@ -124,17 +123,20 @@ Finding check_daemon(const GlobalOptions& global) {
 }  // namespace
 
 int doctor(const GlobalOptions& global) {
-  std::vector<Finding> findings{
-      ok("mainstay", fmt::format("{} (commit {})", kVersion, kCommit)), check_python(),
-      check_grpc(), check_sdk(), check_descriptors(), check_cgroup()};
+  std::vector<Finding> findings{ok("mainstay", fmt::format("{} (commit {})", kVersion, kCommit)),
+                                check_python(),
+                                check_grpc(),
+                                check_sdk(),
+                                check_descriptors(),
+                                check_cgroup()};
   auto project = find_project(global.project);
   if (project) {
     findings.push_back(check_disk(*project));
     findings.push_back(check_config(*project, global));
     findings.push_back(check_daemon(global));
   } else {
-    findings.push_back({"project", "warning", project.error().message(),
-                        std::string(project.error().hint())});
+    findings.push_back(
+        {"project", "warning", project.error().message(), std::string(project.error().hint())});
   }
   Table table({"CHECK", "STATE", "FOUND", "FIX"});
   JsonArray list;
@@ -147,8 +149,9 @@ int doctor(const GlobalOptions& global) {
                               {"fix", finding.fix}});
     failed = failed || finding.state == "error";
   }
-  std::fputs(render(global.output, JsonObject{{"checks", std::move(list)}}, table.to_text()).c_str(),
-             stdout);
+  std::fputs(
+      render(global.output, JsonObject{{"checks", std::move(list)}}, table.to_text()).c_str(),
+      stdout);
   return failed ? kExitFailed : kExitDone;
 }
 

@@ -28,8 +28,8 @@ void print(const GlobalOptions& global, const Json& value, const std::string& ta
 }
 
 std::string agents_table(const JsonArray& agents) {
-  Table table({"NAME", "STATE", "PID", "SLOTS", "RESTARTS", "ERRORS", "UP", "CAPABILITIES",
-               "REASON"});
+  Table table(
+      {"NAME", "STATE", "PID", "SLOTS", "RESTARTS", "ERRORS", "UP", "CAPABILITIES", "REASON"});
   for (const Json& agent : agents) {
     std::string capabilities;
     for (const Json& capability : list_of(agent, "capabilities")) {
@@ -51,8 +51,8 @@ std::string agent_text(const Json& agent) {
   Table table({"FIELD", "VALUE"});
   for (const auto& [key, value] : agent.get_object()) {
     if (value.is_null()) continue;
-    table.row({std::string(key), value.is_string() ? std::string(value.get_string())
-                                                   : platform::to_text(value)});
+    table.row({std::string(key),
+               value.is_string() ? std::string(value.get_string()) : platform::to_text(value)});
   }
   return table.to_text();
 }

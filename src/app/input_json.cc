@@ -16,8 +16,7 @@ Result<std::pair<std::string, std::string>> key_and_value(const std::string& tex
                                                           std::string_view option) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return Error(Code::invalid_argument,
-                 fmt::format("{} {}: expected key=value", option, text));
+    return Error(Code::invalid_argument, fmt::format("{} {}: expected key=value", option, text));
   }
   return std::pair(text.substr(0, equals), text.substr(equals + 1));
 }

@@ -51,8 +51,8 @@ void LogFollowers::stop() {
 
 std::shared_ptr<void> LogFollowers::follow(std::string place, runs::LogFilter filter,
                                            std::size_t lines, OnLine on_line) {
-  auto entry = std::make_shared<Entry>(std::move(place), std::move(filter), lines,
-                                       std::move(on_line));
+  auto entry =
+      std::make_shared<Entry>(std::move(place), std::move(filter), lines, std::move(on_line));
   {
     std::lock_guard lock(mutex_);
     entries_.push_back(entry);
@@ -73,8 +73,10 @@ void LogFollowers::run() {
     lock.unlock();
     for (const auto& entry : entries) entry->look();
     lock.lock();
-    if (entries_.empty()) wake_.wait(lock, [this] { return !entries_.empty() || stopping_; });
-    else wake_.wait_for(lock, kInterval, [this] { return stopping_; });
+    if (entries_.empty())
+      wake_.wait(lock, [this] { return !entries_.empty() || stopping_; });
+    else
+      wake_.wait_for(lock, kInterval, [this] { return stopping_; });
   }
 }
 

@@ -18,7 +18,6 @@ class LogFollowers {
  public:
   using OnLine = std::function<void(const std::string&)>;
 
-
   LogFollowers();
   ~LogFollowers();
   LogFollowers(const LogFollowers&) = delete;

@@ -83,8 +83,8 @@ int logs_tail(const GlobalOptions& global, const LogsOptions& options) {
     auto lines = daemon->get(target);
     if (!lines) return report(lines.error());
     for (const Json& line : list_of(*lines, "lines")) {
-      print_line(global, line.is_string() ? std::string(line.get_string())
-                                          : platform::to_text(line));
+      print_line(global,
+                 line.is_string() ? std::string(line.get_string()) : platform::to_text(line));
     }
     return kExitDone;
   }
@@ -102,15 +102,13 @@ int runs_verify(const GlobalOptions& global, const std::string& id) {
   if (!recorded) return report(recorded.error());
   const std::string file = project->folder + "/" + recorded->path;
   const runs::RunLayout layout = runs::RunLayout::of_archive(file);
-  auto verified =
-      runs::verify_run(layout, {file, recorded->size_bytes, recorded->sha256});
+  auto verified = runs::verify_run(layout, {file, recorded->size_bytes, recorded->sha256});
   if (!verified) return report(verified.error());
   JsonArray problems;
-  std::string text = verified->ok
-                         ? fmt::format("{}: {} files, {} bytes, SHA-256 {}: all agree\n",
-                                       recorded->path, verified->files, recorded->size_bytes,
-                                       recorded->sha256)
-                         : fmt::format("{}: does not agree\n", recorded->path);
+  std::string text =
+      verified->ok ? fmt::format("{}: {} files, {} bytes, SHA-256 {}: all agree\n", recorded->path,
+                                 verified->files, recorded->size_bytes, recorded->sha256)
+                   : fmt::format("{}: does not agree\n", recorded->path);
   for (const std::string& problem : verified->problems) {
     problems.push_back(Json(problem));
     text += "  " + problem + "\n";

@@ -14,8 +14,10 @@ std::string printable(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) out += fmt::format("\\x{:02x}", byte);
-    else out += c;
+    if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
   }
   return out;
 }
@@ -125,9 +127,12 @@ std::string to_yaml(const Json& value) {
 
 std::string render(OutputForm form, const Json& value, const std::string& table) {
   switch (form) {
-    case OutputForm::json: return platform::to_pretty_text(value) + "\n";
-    case OutputForm::yaml: return to_yaml(value);
-    case OutputForm::table: break;
+    case OutputForm::json:
+      return platform::to_pretty_text(value) + "\n";
+    case OutputForm::yaml:
+      return to_yaml(value);
+    case OutputForm::table:
+      break;
   }
   return table;
 }

@@ -9,16 +9,16 @@ TEST(Table, PadsToTheWidestCellByCharacters) {
   Table table({"NAME", "STATE"});
   table.row({"é", "healthy"});
   table.row({"analyst-1", "x\x1b[31m"});
-  EXPECT_EQ(table.to_text(),
-            "NAME       STATE\né          healthy\nanalyst-1  x\\x1b[31m\n");
+  EXPECT_EQ(table.to_text(), "NAME       STATE\né          healthy\nanalyst-1  x\\x1b[31m\n");
 }
 
 TEST(Yaml, QuotesWhatAReaderCouldMistake) {
   const auto value = platform::parse_json(
       R"({"a":"no","b":"012","c":"plain text","d":[],"e":[1,{"f":"x: y"}],"g":null})");
   ASSERT_TRUE(value);
-  EXPECT_EQ(to_yaml(*value),
-            "a: \"no\"\nb: \"012\"\nc: plain text\nd: []\ne:\n  - 1\n  -\n    f: \"x: y\"\ng: null\n");
+  EXPECT_EQ(
+      to_yaml(*value),
+      "a: \"no\"\nb: \"012\"\nc: plain text\nd: []\ne:\n  - 1\n  -\n    f: \"x: y\"\ng: null\n");
 }
 
 }  // namespace

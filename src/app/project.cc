@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 bool is_project(const fs::path& folder) {
   std::error_code ignored;
-  return fs::exists(folder / "fleet.yaml", ignored) || fs::exists(folder / "mainstay.yaml", ignored);
+  return fs::exists(folder / "fleet.yaml", ignored) ||
+         fs::exists(folder / "mainstay.yaml", ignored);
 }
 
 Result<Project> project_at(const std::string& path) {

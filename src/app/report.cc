@@ -11,11 +11,15 @@ int exit_code_of(const Error& error) {
     case Code::work_invalid:
     case Code::config_invalid:
     case Code::capability_unknown:
-    case Code::not_supported: return kExitUsage;
-    case Code::not_running: return kExitNoDaemon;
+    case Code::not_supported:
+      return kExitUsage;
+    case Code::not_running:
+      return kExitNoDaemon;
     case Code::not_found:
-    case Code::pipeline_unknown: return kExitNotFound;
-    default: return kExitFailed;
+    case Code::pipeline_unknown:
+      return kExitNotFound;
+    default:
+      return kExitFailed;
   }
 }
 

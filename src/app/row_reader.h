@@ -28,11 +28,12 @@ class RowReader {
   template <class T>
   void read(std::function<Result<T>(platform::SqliteConnection&)> query,
             std::function<void(Result<T>)> on_result) {
-    const bool taken = pool_.submit([this, query = std::move(query), on_result](std::size_t thread) {
-      auto connection = connection_of(thread);
-      if (!connection) return on_result(std::move(connection).error());
-      on_result(query(**connection));
-    });
+    const bool taken =
+        pool_.submit([this, query = std::move(query), on_result](std::size_t thread) {
+          auto connection = connection_of(thread);
+          if (!connection) return on_result(std::move(connection).error());
+          on_result(query(**connection));
+        });
     if (!taken) on_result(Error(Code::overloaded, "too many reads wait for the work database"));
   }
 

@@ -53,8 +53,7 @@ class Watcher {
 
   void redraw(const RunView& run) {
     std::map<std::string, double> rates;
-    const double seconds =
-        std::chrono::duration<double>(platform::mono_now() - looked_at_).count();
+    const double seconds = std::chrono::duration<double>(platform::mono_now() - looked_at_).count();
     for (std::size_t i = 0; i < run.steps.size() && i < before_.steps.size(); ++i) {
       const auto done = static_cast<double>(run.steps[i].done - before_.steps[i].done);
       double& rate = smooth_[run.steps[i].stage];
@@ -102,17 +101,15 @@ Result<JsonObject> run_body(const RunOptions& options) {
   if (!input) return std::move(input).error();
   auto labels = read_labels(options.labels);
   if (!labels) return std::move(labels).error();
-  return JsonObject{{"pipeline", options.pipeline},
-                    {"input", std::move(*input)},
-                    {"labels", std::move(*labels)}};
+  return JsonObject{
+      {"pipeline", options.pipeline}, {"input", std::move(*input)}, {"labels", std::move(*labels)}};
 }
 
 std::string run_text(const Json& run) {
-  std::string out = fmt::format("{} {} (version {}): {}, {}\n", text_of(run, "pipeline"),
-                                text_of(run, "id"), number_of(run, "version"),
-                                text_of(run, "state"),
-                                span_between(text_of(run, "created_at"),
-                                             text_of(run, "finished_at")));
+  std::string out =
+      fmt::format("{} {} (version {}): {}, {}\n", text_of(run, "pipeline"), text_of(run, "id"),
+                  number_of(run, "version"), text_of(run, "state"),
+                  span_between(text_of(run, "created_at"), text_of(run, "finished_at")));
   if (const Json& error = field(run, "error"); error.is_object()) {
     out += "error: " + text_of(error, "message") + "\n";
   }
@@ -195,8 +192,8 @@ int runs_cancel(const GlobalOptions& global, const std::string& id, const std::s
   if (!daemon) return report(daemon.error());
   JsonObject body;
   if (!reason.empty()) body["reason"] = reason;
-  auto done = daemon->post("/v1/runs/" + platform::percent_encode(id) + ":cancel",
-                           Json(std::move(body)));
+  auto done =
+      daemon->post("/v1/runs/" + platform::percent_encode(id) + ":cancel", Json(std::move(body)));
   if (!done) return report(done.error());
   print(global, *done, "cancelled " + id + "\n");
   return kExitDone;

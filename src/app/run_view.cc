@@ -67,8 +67,8 @@ std::string step_text(const StepView& step, double rate) {
   if (step.state == "skipped") return "– skipped";
   if (step.state == "running") {
     if (step.total <= 1) return fmt::format("… {}", seconds_text(step.seconds));
-    std::string text = fmt::format("{} {:>5}/{}", bar(step.done, step.total), step.done,
-                                   step.total);
+    std::string text =
+        fmt::format("{} {:>5}/{}", bar(step.done, step.total), step.done, step.total);
     if (rate > 0) text += fmt::format("  {:.0f}/s", rate);
     if (step.retries > 0) text += fmt::format("  {} retries", step.retries);
     return text;
@@ -145,16 +145,15 @@ std::vector<std::string> draw(const RunView& run, const std::map<std::string, do
     return style.colour ? paint(state) + fitted + "\x1b[0m" : fitted;
   };
   std::vector<std::string> lines;
-  lines.push_back(painted(
-      run.state, fmt::format(" {} {}  {}  {}  {} retries  {} tokens", run.pipeline,
-                             run.id.substr(0, 8), run.state, seconds_text(run.seconds), retries,
-                             run.tokens)));
+  lines.push_back(painted(run.state, fmt::format(" {} {}  {}  {}  {} retries  {} tokens",
+                                                 run.pipeline, run.id.substr(0, 8), run.state,
+                                                 seconds_text(run.seconds), retries, run.tokens)));
   for (const StepView& step : run.steps) {
     const auto rate = rates.find(step.stage);
     const std::string pad(widest - display_width(step.stage) + 2, ' ');
-    lines.push_back(painted(step.state,
-                            "   " + step.stage + pad +
-                                step_text(step, rate == rates.end() ? 0 : rate->second)));
+    lines.push_back(painted(
+        step.state,
+        "   " + step.stage + pad + step_text(step, rate == rates.end() ? 0 : rate->second)));
   }
   return lines;
 }

@@ -35,7 +35,8 @@ int detach(const GlobalOptions& global, const Project& project) {
     return report(made.error());
   }
   int pipe[2];
-  if (::pipe2(pipe, O_CLOEXEC) != 0) return report(platform::io_error("cannot make a pipe", "", errno));
+  if (::pipe2(pipe, O_CLOEXEC) != 0)
+    return report(platform::io_error("cannot make a pipe", "", errno));
   const pid_t child = ::fork();
   if (child < 0) return report(platform::io_error("cannot fork", "", errno));
   if (child > 0) {

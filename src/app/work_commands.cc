@@ -138,7 +138,8 @@ int work_list(const GlobalOptions& global, const ListOptions& options) {
     table.row({text_of(item, "id"), text_of(item, "state"), text_of(item, "capability"),
                std::to_string(number_of(item, "priority")),
                std::to_string(number_of(item, "attempts_used")), text_of(item, "agent"),
-               age_of(text_of(item, "created_at")), base::excerpt(text_of(item, "description"), 60)});
+               age_of(text_of(item, "created_at")),
+               base::excerpt(text_of(item, "description"), 60)});
   }
   print(global, *list, table.to_text());
   return kExitDone;
@@ -162,8 +163,8 @@ int work_cancel(const GlobalOptions& global, const std::string& id, const std::s
   if (!daemon) return report(daemon.error());
   JsonObject body;
   if (!reason.empty()) body["reason"] = reason;
-  auto done = daemon->post("/v1/work/" + platform::percent_encode(id) + ":cancel",
-                           Json(std::move(body)));
+  auto done =
+      daemon->post("/v1/work/" + platform::percent_encode(id) + ":cancel", Json(std::move(body)));
   if (!done) return report(done.error());
   print(global, *done, "cancelled " + id + "\n");
   return kExitDone;

@@ -57,18 +57,18 @@ constexpr const auto& enum_names() {
 }  // namespace mainstay::base
 
 /// Use at global scope: NS is the folder (`model`), E the type, then the enumerators.
-#define MS_ENUM_TEXT(NS, E, ...)                                                              \
-  namespace mainstay::NS {                                                                    \
-  enum class E { __VA_ARGS__ };                                                               \
-  }                                                                                           \
-  template <>                                                                                 \
-  struct mainstay::base::EnumNames<mainstay::NS::E> {                                         \
-    static constexpr std::string_view kList = #__VA_ARGS__;                                   \
-    static constexpr auto kNames = mainstay::base::split_names<mainstay::base::count_names(   \
-        kList)>(kList);                                                                       \
-  };                                                                                          \
-  namespace mainstay::NS {                                                                    \
-  inline std::string_view to_text(E e) {                                                      \
-    return ::mainstay::base::EnumNames<E>::kNames[static_cast<std::size_t>(e)];               \
-  }                                                                                           \
+#define MS_ENUM_TEXT(NS, E, ...)                                                \
+  namespace mainstay::NS {                                                      \
+  enum class E { __VA_ARGS__ };                                                 \
+  }                                                                             \
+  template <>                                                                   \
+  struct mainstay::base::EnumNames<mainstay::NS::E> {                           \
+    static constexpr std::string_view kList = #__VA_ARGS__;                     \
+    static constexpr auto kNames =                                              \
+        mainstay::base::split_names<mainstay::base::count_names(kList)>(kList); \
+  };                                                                            \
+  namespace mainstay::NS {                                                      \
+  inline std::string_view to_text(E e) {                                        \
+    return ::mainstay::base::EnumNames<E>::kNames[static_cast<std::size_t>(e)]; \
+  }                                                                             \
   }

@@ -21,7 +21,9 @@ struct Now {
 };
 
 inline std::int64_t to_micros(Wall wall) { return wall.time_since_epoch().count(); }
-inline Wall wall_from_micros(std::int64_t micros) { return Wall{std::chrono::microseconds{micros}}; }
+inline Wall wall_from_micros(std::int64_t micros) {
+  return Wall{std::chrono::microseconds{micros}};
+}
 inline std::int64_t to_millis(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }

@@ -66,9 +66,9 @@ void Core::on_fact(const model::Fact& fact, Now now, model::Outbox& out) {
           work_.on(body, now, out);
         } else if constexpr (std::is_same_v<T, model::RunArchived>) {
           out.row(model::ArchiveRow{body.run, body.path, body.size_bytes, body.sha256, now.wall});
-          out.event(now.wall, "run.archived", body.run.to_text(),
-                    fmt::format(R"({{"size_bytes":{},"sha256":"{}"}})", body.size_bytes,
-                                body.sha256));
+          out.event(
+              now.wall, "run.archived", body.run.to_text(),
+              fmt::format(R"({{"size_bytes":{},"sha256":"{}"}})", body.size_bytes, body.sha256));
         } else if constexpr (std::is_same_v<T, model::LinkOpened>) {
           fleet_.on(body, now, out);
           // What was lost with an earlier link or start is settled before the new link's word.

@@ -29,8 +29,10 @@ struct Loop::Release {
   void refuse(const Error& error) {
     if (replied.exchange(true)) return;
     for (auto& [on_reply, body] : replies) {
-      if (body) on_reply(error);
-      else on_reply(std::move(body));
+      if (body)
+        on_reply(error);
+      else
+        on_reply(std::move(body));
     }
   }
 };
@@ -199,8 +201,7 @@ void Loop::give(model::Outbox out) {
     std::lock_guard lock(in_flight_mutex_);
     in_flight_.push_back(release);
   }
-  ports_.commit(
-      {std::move(out.rows), std::move(out.events), [this, release] { finish(release); }});
+  ports_.commit({std::move(out.rows), std::move(out.events), [this, release] { finish(release); }});
 }
 
 void Loop::finish(const std::shared_ptr<Release>& release) {

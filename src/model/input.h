@@ -212,9 +212,9 @@ struct RunArchived {
 /// Nothing happened but time.
 struct Tick {};
 
-using Fact = std::variant<ProcessStarted, ProcessStartFailed, ProcessExited, AdoptionFinished,
-                          LinkOpened, LinkClosed, AttemptFinished, AttemptProgress, StorageChanged,
-                          RunArchived, Tick>;
+using Fact =
+    std::variant<ProcessStarted, ProcessStartFailed, ProcessExited, AdoptionFinished, LinkOpened,
+                 LinkClosed, AttemptFinished, AttemptProgress, StorageChanged, RunArchived, Tick>;
 
 using Input = std::variant<Command, Fact>;
 

@@ -114,7 +114,8 @@ Result<void> write_tar_gz(const std::string& target, const std::vector<ArchiveEn
     ::unlink(temporary.c_str());
     return written;
   }
-  if (std::rename(temporary.c_str(), target.c_str()) != 0) return io_error("cannot rename to", target, errno);
+  if (std::rename(temporary.c_str(), target.c_str()) != 0)
+    return io_error("cannot rename to", target, errno);
   const std::size_t slash = target.rfind('/');
   return sync_dir(slash == std::string::npos ? "." : target.substr(0, slash));
 }

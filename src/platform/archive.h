@@ -24,7 +24,8 @@ Result<void> write_tar_gz(const std::string& target, const std::vector<ArchiveEn
 
 /// Reads every regular file of a tar.gz: its path inside and its bytes. Paths that are absolute or
 /// climb out with `..` are an error (archive_invalid), as is a damaged archive.
-Result<void> read_tar_gz(const std::string& file,
-                         const std::function<void(std::string_view path, std::string bytes)>& visit);
+Result<void> read_tar_gz(
+    const std::string& file,
+    const std::function<void(std::string_view path, std::string bytes)>& visit);
 
 }  // namespace mainstay::platform

@@ -33,9 +33,8 @@ class ArchiveTest : public ::testing::Test {
 TEST_F(ArchiveTest, GivesTheSameBytesBackAndIsReproducible) {
   std::string large(300'000, 'x');
   large[7] = '\0';
-  const std::vector<ArchiveEntry> entries{{make("a", "hello\n"), "logs/a.log"},
-                                          {make("b", large), "b.bin"},
-                                          {make("c", ""), "empty"}};
+  const std::vector<ArchiveEntry> entries{
+      {make("a", "hello\n"), "logs/a.log"}, {make("b", large), "b.bin"}, {make("c", ""), "empty"}};
   const std::string one = folder_ / "one.tar.gz";
   const std::string two = folder_ / "two.tar.gz";
   ASSERT_TRUE(write_tar_gz(one, entries));

@@ -23,9 +23,8 @@ std::optional<std::string> read_trimmed(const fs::path& path) {
 
 bool is_commit_id(std::string_view text) {
   return (text.size() == 40 || text.size() == 64) &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 // `.git` is a folder, or a file `gitdir: PATH` in a linked work tree or submodule.

@@ -222,8 +222,8 @@ void Recorder::begin_run(const std::string& run_id) {
   (void)platform::write_file_atomic(layout.file("commit.txt"), commit + "\n", 0644);
   (void)platform::write_file_atomic(layout.file("manifest.json"),
                                     manifest_json(*details, options_, hashes, commit), 0644);
-  (void)platform::write_file_atomic(layout.file("metadata.json"),
-                                    metadata_json(*details, options_), 0644);
+  (void)platform::write_file_atomic(layout.file("metadata.json"), metadata_json(*details, options_),
+                                    0644);
 }
 
 void Recorder::end_run(const std::string& run_id) {
@@ -241,8 +241,8 @@ void Recorder::end_run(const std::string& run_id) {
   live_.erase(found);
   const LogCounts logs = scan_logs(layout.logs());
   const RunReport report = make_report(*details, options_, logs);
-  (void)platform::write_file_atomic(layout.file("metadata.json"),
-                                    metadata_json(*details, options_), 0644);
+  (void)platform::write_file_atomic(layout.file("metadata.json"), metadata_json(*details, options_),
+                                    0644);
   (void)platform::write_file_atomic(layout.file("metrics.json"), metrics_json(report, logs), 0644);
   (void)platform::write_file_atomic(layout.file("logs_summary.txt"), render_summary(report), 0644);
   auto archived = archive_run(layout);
@@ -251,8 +251,8 @@ void Recorder::end_run(const std::string& run_id) {
     record.at = ports_.wall_clock();
     record.level = model::LogLevel::ERROR;
     record.context.component = "recorder";
-    record.message = fmt::format("run {} could not be archived: {}", run_id,
-                                 archived.error().to_text());
+    record.message =
+        fmt::format("run {} could not be archived: {}", run_id, archived.error().to_text());
     write_line(record);
     return;
   }
@@ -280,8 +280,7 @@ void Recorder::keep_position() {
   auto file = platform::open_file(options_.position_file, O_WRONLY | O_CREAT, 0600);
   if (!file) return;
   // Written in place: it is a hint, and the same or an earlier position is safe.
-  (void)platform::write_all(file->get(), fmt::format("{:020}\n", written_),
-                            options_.position_file);
+  (void)platform::write_all(file->get(), fmt::format("{:020}\n", written_), options_.position_file);
 }
 
 }  // namespace mainstay::runs

@@ -2,8 +2,8 @@
 // (RUN-1 to RUN-4). It only listens: to durable events, and to the logs and spans of agents.
 //
 // event(), log() and span() may be called from any thread; one thread of its own writes. Events are
-// never dropped: event() waits while too many are queued. Logs and spans are dropped, when their bounded queue is full; the loss
-// is counted and marked in the log of the fleet.
+// never dropped: event() waits while too many are queued. Logs and spans are dropped, when their
+// bounded queue is full; the loss is counted and marked in the log of the fleet.
 //
 // After a restart of the daemon it goes on with the event after the last one it wrote (kept in a
 // small position file), so feed it from the journal; an event that it has seen is ignored.

@@ -95,13 +95,11 @@ class RecorderTest : public ::testing::Test {
     log.context.component = "../../escape";
     recorder.log(log);
     recorder.event(event("agent.exited", "scout", R"({"reason":"signal 9"})"));
-    recorder.event(event(
-        "step.finished", kRunId,
-        R"({"pipeline":"review","stage":"scan","step":1,"state":"succeeded"})"));
+    recorder.event(event("step.finished", kRunId,
+                         R"({"pipeline":"review","stage":"scan","step":1,"state":"succeeded"})"));
     details_.status.state = model::RunState::degraded;
     details_.status.finished_at = kStart + std::chrono::seconds(160);
-    recorder.event(
-        event("run.finished", kRunId, R"({"pipeline":"review","state":"degraded"})"));
+    recorder.event(event("run.finished", kRunId, R"({"pipeline":"review","state":"degraded"})"));
   }
 
   std::string run_file(const std::string& name) const {

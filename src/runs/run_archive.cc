@@ -27,16 +27,14 @@ bool is_archived(std::string_view path) {
 // The outer summary up to the rule above its ARCHIVE heading: what the archive holds.
 std::string_view archived_part(std::string_view summary) {
   const std::string section = render_archive_section("", 0, "");
-  const std::string_view opening =
-      std::string_view(section).substr(0, section.find("File:"));
+  const std::string_view opening = std::string_view(section).substr(0, section.find("File:"));
   return summary.substr(0, summary.find(opening));
 }
 
 Result<ArchiveInfo> describe(const std::string& path) {
   auto bytes = platform::read_file(path, kMaxFile);
   if (!bytes) return std::move(bytes).error();
-  return ArchiveInfo{path, static_cast<std::int64_t>(bytes->size()),
-                     platform::sha256_hex(*bytes)};
+  return ArchiveInfo{path, static_cast<std::int64_t>(bytes->size()), platform::sha256_hex(*bytes)};
 }
 
 void compare_file(const RunLayout& layout, std::string_view path, const std::string& bytes,
@@ -49,8 +47,8 @@ void compare_file(const RunLayout& layout, std::string_view path, const std::str
   const std::string_view expected =
       path == kSummary ? archived_part(*outside) : std::string_view(*outside);
   if (expected != bytes) {
-    report.problems.push_back(fmt::format("{}: the folder's file differs from the archived one",
-                                          path));
+    report.problems.push_back(
+        fmt::format("{}: the folder's file differs from the archived one", path));
   }
 }
 
@@ -92,12 +90,12 @@ Result<VerifyReport> verify_run(const RunLayout& layout, const ArchiveInfo& reco
                                           found->size_bytes, recorded.size_bytes));
   }
   if (found->sha256 != recorded.sha256) {
-    report.problems.push_back(fmt::format("run.tar.gz has SHA-256 {}, {} was recorded",
-                                          found->sha256, recorded.sha256));
+    report.problems.push_back(
+        fmt::format("run.tar.gz has SHA-256 {}, {} was recorded", found->sha256, recorded.sha256));
   }
   std::set<std::string, std::less<>> archived;
-  const auto read = platform::read_tar_gz(
-      layout.archive(), [&](std::string_view path, const std::string& bytes) {
+  const auto read =
+      platform::read_tar_gz(layout.archive(), [&](std::string_view path, const std::string& bytes) {
         ++report.files;
         archived.emplace(path);
         compare_file(layout, path, bytes, report);

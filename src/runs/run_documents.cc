@@ -26,12 +26,9 @@ double seconds_between(const std::optional<Wall>& from, const std::optional<Wall
 }
 
 JsonObject usage_json(const model::Usage& usage) {
-  return {{"api_calls", usage.api_calls},
-          {"llm_requests", usage.llm_requests},
-          {"prompt_tokens", usage.prompt_tokens},
-          {"completion_tokens", usage.completion_tokens},
-          {"cached_tokens", usage.cached_tokens},
-          {"reasoning_tokens", usage.reasoning_tokens},
+  return {{"api_calls", usage.api_calls},         {"llm_requests", usage.llm_requests},
+          {"prompt_tokens", usage.prompt_tokens}, {"completion_tokens", usage.completion_tokens},
+          {"cached_tokens", usage.cached_tokens}, {"reasoning_tokens", usage.reasoning_tokens},
           {"total_tokens", usage.total_tokens()}};
 }
 
@@ -140,16 +137,16 @@ std::string metrics_json(const RunReport& report, const LogCounts& logs) {
                    {"items_failed", step.items_failed},
                    {"usage", usage_json(step.usage)}});
   }
-  return platform::to_pretty_text(JsonObject{
-      {"run_id", report.run_id},
-      {"state", to_text(report.state)},
-      {"duration_seconds", seconds_between(report.started_at, report.finished_at)},
-      {"steps", std::move(steps)},
-      {"usage", usage_json(total)},
-      {"logs", JsonObject{{"lines", logs.lines},
-                          {"errors", logs.errors},
-                          {"warnings", logs.warnings},
-                          {"unreadable", logs.unreadable}}}});
+  return platform::to_pretty_text(
+      JsonObject{{"run_id", report.run_id},
+                 {"state", to_text(report.state)},
+                 {"duration_seconds", seconds_between(report.started_at, report.finished_at)},
+                 {"steps", std::move(steps)},
+                 {"usage", usage_json(total)},
+                 {"logs", JsonObject{{"lines", logs.lines},
+                                     {"errors", logs.errors},
+                                     {"warnings", logs.warnings},
+                                     {"unreadable", logs.unreadable}}}});
 }
 
 std::string manifest_json(const RunDetails& run, const RecorderOptions& options,
@@ -185,8 +182,7 @@ std::vector<model::SpanRecord> spans_of(const RunDetails& run, const std::string
   root.attributes = platform::to_text(JsonObject{
       {prefix + ".pipeline", run.spec->pipeline->name},
       {prefix + ".state", to_text(run.status.state)},
-      {prefix + ".duration_ms",
-       seconds_between(root.started_at, root.finished_at) * 1000}});
+      {prefix + ".duration_ms", seconds_between(root.started_at, root.finished_at) * 1000}});
   root.context.run_id = run.spec->id.to_text();
   root.context.pipeline = run.spec->pipeline->name;
   spans.push_back(std::move(root));

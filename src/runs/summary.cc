@@ -28,13 +28,19 @@ void add_line(std::string& out, const std::string& line) {
 
 std::string_view result_word(model::StepState state) {
   switch (state) {
-    case model::StepState::succeeded: return "SUCCESS";
-    case model::StepState::degraded: return "DEGRADED";
-    case model::StepState::failed: return "FAILED";
-    case model::StepState::skipped: return "SKIPPED";
-    case model::StepState::cancelled: return "CANCELLED";
+    case model::StepState::succeeded:
+      return "SUCCESS";
+    case model::StepState::degraded:
+      return "DEGRADED";
+    case model::StepState::failed:
+      return "FAILED";
+    case model::StepState::skipped:
+      return "SKIPPED";
+    case model::StepState::cancelled:
+      return "CANCELLED";
     case model::StepState::waiting:
-    case model::StepState::running: break;
+    case model::StepState::running:
+      break;
   }
   return "UNFINISHED";
 }
@@ -52,15 +58,13 @@ std::string seconds_text(Wall wall) { return base::wall_to_text(wall).substr(0, 
 void add_head(std::string& out, const RunReport& report) {
   out += heading("EXPERIMENT RUN SUMMARY");
   add_line(out, "Run:       " + report.run_id);
-  add_line(out, fmt::format("Pipeline:  {} (version {})", report.pipeline,
-                            report.pipeline_version));
+  add_line(out,
+           fmt::format("Pipeline:  {} (version {})", report.pipeline, report.pipeline_version));
   add_line(out, "Framework: " + report.framework);
-  add_line(out, "Model:     " +
-                    (report.models.empty() ? "none" : base::join(report.models, ", ")));
+  add_line(out, "Model:     " + (report.models.empty() ? "none" : base::join(report.models, ", ")));
   add_line(out, "Start:     " + seconds_text(report.started_at));
   add_line(out, "End:       " + seconds_text(report.finished_at));
-  add_line(out, "Duration:  " +
-                    base::duration_for_people(report.finished_at - report.started_at));
+  add_line(out, "Duration:  " + base::duration_for_people(report.finished_at - report.started_at));
   add_line(out, "Result:    " + upper(to_text(report.state)));
   if (!report.error.empty()) add_line(out, "Error:     " + report.error);
   out += '\n';
@@ -75,16 +79,14 @@ void add_step(std::string& out, const StepReport& step) {
                             result_word(step.state), base::duration_for_people(step.duration),
                             step.retries));
   add_line(out, fmt::format("  - Stage: {}{}", step.stage,
-                            step.items_total > 1
-                                ? fmt::format(" ({} items, {} failed)", step.items_total,
-                                              step.items_failed)
-                                : std::string()));
+                            step.items_total > 1 ? fmt::format(" ({} items, {} failed)",
+                                                               step.items_total, step.items_failed)
+                                                 : std::string()));
   const model::Usage& usage = step.usage;
   if (usage.api_calls > 0) add_line(out, fmt::format("  - API calls: {}", usage.api_calls));
   if (usage.llm_requests > 0 || usage.total_tokens() > 0) {
-    add_line(out, fmt::format("  - Tokens: {} prompt, {} completion, {} total",
-                              usage.prompt_tokens, usage.completion_tokens,
-                              usage.total_tokens()));
+    add_line(out, fmt::format("  - Tokens: {} prompt, {} completion, {} total", usage.prompt_tokens,
+                              usage.completion_tokens, usage.total_tokens()));
     add_line(out, fmt::format("  - LLM requests: {}", usage.llm_requests));
   } else {
     add_line(out, "  - Note: Template-based generation (no LLM calls)");

@@ -37,11 +37,16 @@ void add_context(std::string& out, const model::LogContext& context) {
 
 std::string_view colour_of(model::LogLevel level) {
   switch (level) {
-    case model::LogLevel::DEBUG: return "\x1b[2m";
-    case model::LogLevel::INFO: return "";
-    case model::LogLevel::WARNING: return "\x1b[33m";
-    case model::LogLevel::ERROR: return "\x1b[31m";
-    case model::LogLevel::CRITICAL: return "\x1b[1;31m";
+    case model::LogLevel::DEBUG:
+      return "\x1b[2m";
+    case model::LogLevel::INFO:
+      return "";
+    case model::LogLevel::WARNING:
+      return "\x1b[33m";
+    case model::LogLevel::ERROR:
+      return "\x1b[31m";
+    case model::LogLevel::CRITICAL:
+      return "\x1b[1;31m";
   }
   return "";
 }

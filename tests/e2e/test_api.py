@@ -122,7 +122,8 @@ def test_events_are_streamed_and_resumed(fleet: FleetProject):
 
     def read_until(kind: str, after: int) -> list[dict]:
         connection = http.client.HTTPConnection(host, int(port), timeout=20)
-        connection.request("GET", "/v1/events", headers=auth(fleet, **{"Last-Event-ID": str(after)}))
+        connection.request("GET", "/v1/events",
+                           headers=auth(fleet, **{"Last-Event-ID": str(after)}))
         answer = connection.getresponse()
         assert answer.status == 200
         seen = []

@@ -22,8 +22,10 @@ void Clients::plan_next() {
     const std::string key = fmt::format("key-{}", next_key_++);
     ++unanswered_;
     answered_[key] = false;
-    if (chance % 10 == 0) start_run(key);
-    else submit(key, chance);
+    if (chance % 10 == 0)
+      start_run(key);
+    else
+      submit(key, chance);
     plan_next();
   });
 }
@@ -31,8 +33,10 @@ void Clients::plan_next() {
 void Clients::ask_again(const std::string& key, std::uint64_t chance) {
   world_.after(kPatience, [this, key, chance] {
     if (answered_[key]) return;
-    if (chance == 0) start_run(key);
-    else submit(key, chance);
+    if (chance == 0)
+      start_run(key);
+    else
+      submit(key, chance);
   });
 }
 

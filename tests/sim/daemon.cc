@@ -53,8 +53,10 @@ void Daemon::crash(bool lose_power) {
   waiting_.clear();
   reader_.reset();
   planned_tick_ = Mono::max();
-  if (lose_power) vfs_.disk().lose_power();
-  else vfs_.disk().kill_handles();
+  if (lose_power)
+    vfs_.disk().lose_power();
+  else
+    vfs_.disk().kill_handles();
   store_.reset();
   ports_.up_changed(false);
 }

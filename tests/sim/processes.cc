@@ -26,9 +26,8 @@ void Processes::carry_out(const model::Effect& effect) {
     return;
   }
   // One delay for all keeps their order, as a connection does.
-  world_.after(kLinkDelay, [this, effect] {
-    std::visit([this](const auto& body) { on(body); }, effect);
-  });
+  world_.after(kLinkDelay,
+               [this, effect] { std::visit([this](const auto& body) { on(body); }, effect); });
 }
 
 // Facts travel for a moment, and those on their way when the daemon dies are lost.
@@ -129,8 +128,10 @@ void Processes::end(const ProcessPtr& process, model::ExitStatus status) {
 void Processes::plan_connect(const ProcessPtr& process) {
   world_.after(world_.between(milliseconds(50), seconds(2)), [this, process] {
     if (!lives(process) || process->link != 0) return;
-    if (daemon_.is_up()) connect(process);
-    else plan_connect(process);
+    if (daemon_.is_up())
+      connect(process);
+    else
+      plan_connect(process);
   });
 }
 
@@ -284,8 +285,8 @@ void Processes::run_command(const model::AssignWork& effect) {
   if (world_.chance(faults_.hangs)) return;
   world_.after(world_.around(milliseconds(200)), [this, key, life, effect] {
     if (life != life_ || commands_.erase(key) == 0) return;
-    daemon_.fact(model::AttemptFinished{effect.agent, 0, key.first, key.second,
-                                        outcome_of(*effect.work)});
+    daemon_.fact(
+        model::AttemptFinished{effect.agent, 0, key.first, key.second, outcome_of(*effect.work)});
   });
 }
 

@@ -22,16 +22,16 @@ struct ProcessFaults {
   Duration link_drop_mean{0};  ///< of one link; zero: never
   double start_fails = 0;
   double handler_fails = 0;
-  double hangs = 0;        ///< an attempt that never ends by itself
-  double late = 0;         ///< a result that comes long after its timeout
-  double repeated = 0;     ///< a result that is sent twice
+  double hangs = 0;     ///< an attempt that never ends by itself
+  double late = 0;      ///< a result that comes long after its timeout
+  double repeated = 0;  ///< a result that is sent twice
   double ignores_term = 0;
 };
 
 class Processes {
  public:
-  Processes(World& world, Ledger& ledger, Daemon& daemon) :
-      world_(world), ledger_(ledger), daemon_(daemon) {}
+  Processes(World& world, Ledger& ledger, Daemon& daemon)
+      : world_(world), ledger_(ledger), daemon_(daemon) {}
 
   void set_faults(const ProcessFaults& faults) { faults_ = faults; }
   void carry_out(const model::Effect& effect);

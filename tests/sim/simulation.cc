@@ -87,7 +87,9 @@ Weather draw_weather(World& world, std::uint64_t seed) {
   weather.calm = seed % 8 == 0;
   if (weather.calm) return weather;
   const auto maybe = [&](Duration mean) { return world.chance(0.6) ? mean : Duration::zero(); };
-  const auto often = [&](double most) { return world.chance(0.6) ? most * world.faults.unit() : 0; };
+  const auto often = [&](double most) {
+    return world.chance(0.6) ? most * world.faults.unit() : 0;
+  };
   weather.crash_mean = maybe(minutes(2));
   weather.power_loss = world.chance(0.5) ? 0.5 : 0;
   weather.crash_at_commit = often(0.002);
@@ -193,24 +195,23 @@ class Simulation {
     if (!ledger_.violations().empty()) return;
     for (const auto& [id, key] : ledger_.work()) {
       const std::string state = daemon_.state_of_work(id);
-      ledger_.require(state == "succeeded" || state == "failed" || state == "timed_out", 15,
-                      fmt::format("item {} ({}) is {} long after the faults", id.to_text(), key,
-                                  state));
+      ledger_.require(
+          state == "succeeded" || state == "failed" || state == "timed_out", 15,
+          fmt::format("item {} ({}) is {} long after the faults", id.to_text(), key, state));
     }
     for (const auto& [id, key] : ledger_.runs()) {
       const std::string state = daemon_.state_of_run(id);
-      ledger_.require(!state.empty() && state != "running", 15,
-                      fmt::format("run {} ({}) is {} long after the faults", id.to_text(), key,
-                                  state));
+      ledger_.require(
+          !state.empty() && state != "running", 15,
+          fmt::format("run {} ({}) is {} long after the faults", id.to_text(), key, state));
     }
   }
 
   void stop_fleet() {
     if (!ledger_.violations().empty()) return;
     bool stopped = false;
-    daemon_.command(model::StopFleet{}, [&](const Result<model::ReplyBody>& reply) {
-      stopped = reply.has_value();
-    });
+    daemon_.command(model::StopFleet{},
+                    [&](const Result<model::ReplyBody>& reply) { stopped = reply.has_value(); });
     const Duration end = world_.elapsed() + minutes(10);
     while (!stopped && world_.play_next(end)) {
     }
@@ -226,8 +227,7 @@ class Simulation {
     out.sights = ledger_.sights;
     out.trace_hash = world_.trace_hash();
     out.simulated = world_.elapsed();
-    out.acknowledged =
-        static_cast<std::int64_t>(ledger_.work().size() + ledger_.runs().size());
+    out.acknowledged = static_cast<std::int64_t>(ledger_.work().size() + ledger_.runs().size());
     return out;
   }
 

@@ -13,8 +13,7 @@ constexpr Duration kBoot = std::chrono::hours(1);
 
 }  // namespace
 
-World::World(std::uint64_t seed)
-    : faults(seed * 2 + 0x1001), workload(seed * 2 + 0x2002) {}
+World::World(std::uint64_t seed) : faults(seed * 2 + 0x1001), workload(seed * 2 + 0x2002) {}
 
 Now World::now() const {
   return {Mono{} + kBoot + elapsed_,
