@@ -1,4 +1,5 @@
 """Writes the report, as Markdown and as one HTML page, into the run's artifacts folder."""
+import json
 import os
 import pathlib
 import sys
@@ -9,6 +10,7 @@ import mainstay  # noqa: E402
 from review import report  # noqa: E402
 
 agent = mainstay.Agent("scribe")
+SHOWN = ("path", "heat", "churn", "commits", "reasons")
 
 
 @agent.capability("report.write")
@@ -18,20 +20,20 @@ def write(item, ctx):
     project = pathlib.Path(os.environ.get("MAINSTAY_PROJECT", "."))
     folder = project / "runs" / (item.pipeline or "none") / (item.run_id or item.id) / "artifacts"
     folder.mkdir(parents=True, exist_ok=True)
+    gate = ranked["gate"]
+    summary = {"gate_passed": gate["passed"], "violations": gate["count"],
+               "files": ranked["totals"]["files"],
+               "hottest": [{key: spot[key] for key in SHOWN}
+                           for spot in ranked["hotspots"][:report.HOTTEST]]}
     files = {"report.md": report.markdown(ranked, critique),
-             "report.html": report.page(ranked, critique)}
+             "report.html": report.page(ranked, critique),
+             "hotspots.json": json.dumps(summary, indent=2, ensure_ascii=False) + "\n"}
     for name, text in files.items():
         # Written beside and renamed: an attempt that is tried again leaves no half file.
         (folder / (name + ".new")).write_text(text, encoding="utf-8")
         os.replace(folder / (name + ".new"), folder / name)
     ctx.log.info("report written", folder=str(folder))
-    gate = ranked["gate"]
-    return {"markdown": str(folder / "report.md"), "html": str(folder / "report.html"),
-            "gate_passed": gate["passed"], "violations": gate["count"],
-            "files": ranked["totals"]["files"],
-            "hottest": [{"path": s["path"], "heat": s["heat"], "churn": s["churn"],
-                         "commits": s["commits"], "reasons": s["reasons"]}
-                        for s in ranked["hotspots"][:report.HOTTEST]]}
+    return {"markdown": str(folder / "report.md"), "html": str(folder / "report.html"), **summary}
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def test_the_whole_chain(repo, tmp_path, monkeypatch):
                                                        critique.output},
                         run_id="r1", pipeline="review"))
     folder = tmp_path / "runs" / "review" / "r1" / "artifacts"
-    assert sorted(p.name for p in folder.iterdir()) == ["report.html", "report.md"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "hotspots.json", "report.html", "report.md"]
     assert pathlib.Path(written["markdown"]).read_text().count("hot.py")
     assert written["hottest"][0]["path"] == "hot.py"
 
