@@ -282,6 +282,9 @@ TEST(CppAgent, TheNoopAgentServesAndObeysSigterm) {
   std::vector<std::string> env = {"MAINSTAY_LINK=" + rig.server->unix_target(),
                                   "MAINSTAY_TOKEN=" + kToken, "MAINSTAY_AGENT=scout",
                                   "MAINSTAY_INCARNATION=1", "PATH=/usr/bin:/bin"};
+  if (const char* options = std::getenv("TSAN_OPTIONS")) {
+    env.push_back(std::string("TSAN_OPTIONS=") + options);
+  }
   std::vector<char*> envp;
   for (auto& entry : env) envp.push_back(entry.data());
   envp.push_back(nullptr);

@@ -14,6 +14,19 @@ struct Desk {
   std::vector<LinkServer::CommandDone> held_back;
   bool hold_back = false;
 
+  model::WorkSpec spec(std::size_t number) {
+    std::lock_guard lock(mutex);
+    return submitted.at(number).spec;
+  }
+  std::string principal(std::size_t number) {
+    std::lock_guard lock(mutex);
+    return principals.at(number);
+  }
+  std::size_t size() {
+    std::lock_guard lock(mutex);
+    return submitted.size();
+  }
+
   void attach(LinkServer::Sinks& sinks) {
     sinks.command = [this](model::CommandBody body, std::string principal,
                            LinkServer::CommandDone done) {
@@ -167,12 +180,12 @@ TEST(LinkSubmit, WithoutATokenNothingIsAccepted) {
     client.send(request(1, "test.do"));
     EXPECT_EQ(client.status().error_code(), grpc::UNAUTHENTICATED);
   }
-  EXPECT_TRUE(desk.submitted.empty());
+  EXPECT_EQ(desk.size(), 0U);
   rig.expect("scout", 1);
   TestClient agent(rig.server->unix_target(), kToken);
   agent.send(request(1, "test.do"));
   EXPECT_TRUE(agent.read().has_accepted());
-  EXPECT_EQ(desk.principals.at(0), "agent:scout");
+  EXPECT_EQ(desk.principal(0), "agent:scout");
 }
 
 TEST(LinkSubmit, ALargeInputIsStoredFirst) {
@@ -183,7 +196,7 @@ TEST(LinkSubmit, ALargeInputIsStoredFirst) {
   large.set_input_json("\"" + std::string(100'000, 'x') + "\"");
   ASSERT_TRUE(client.send(large));
   EXPECT_TRUE(client.read().has_accepted());
-  EXPECT_EQ(desk.submitted.at(0).spec.input.blob.size(), 64U);
+  EXPECT_EQ(desk.spec(0).input.blob.size(), 64U);
 }
 
 TEST(LinkSubmit, TheSameRequestHasTheSameHashAndAnotherAnother) {
@@ -201,8 +214,8 @@ TEST(LinkSubmit, TheSameRequestHasTheSameHashAndAnotherAnother) {
     ASSERT_TRUE(client.send(next));
     EXPECT_TRUE(client.read().has_accepted());
   }
-  EXPECT_EQ(desk.submitted[0].spec.request_sha256, desk.submitted[1].spec.request_sha256);
-  EXPECT_NE(desk.submitted[0].spec.request_sha256, desk.submitted[2].spec.request_sha256);
+  EXPECT_EQ(desk.spec(0).request_sha256, desk.spec(1).request_sha256);
+  EXPECT_NE(desk.spec(0).request_sha256, desk.spec(2).request_sha256);
 }
 
 TEST(LinkSubmit, AClientThatGoesAwayMidwayIsForgotten) {
