@@ -100,9 +100,9 @@ TEST_F(ApiTest, ABatchIsCheckedWholeAndAnsweredInOrder) {
   EXPECT_THAT(text_at(json(bad), "/fields/work[1].description"), HasSubstr("missing"));
   EXPECT_THAT(text_at(json(bad), "/fields/work[2]"), HasSubstr("expected an object"));
   EXPECT_TRUE(backend.commands.empty());
-  const auto good = call(
-      "POST", "/v1/work:batch",
-      R"({"work":[{"description":"a","capability":"b","input":[1]},{"description":"c","capability":"d"}]})");
+  const auto good = call("POST", "/v1/work:batch",
+                         R"({"work":[{"description":"a","capability":"b","input":[1]},
+                  {"description":"c","capability":"d"}]})");
   EXPECT_EQ(good.status, 200) << good.body;
   EXPECT_EQ(json(good).at("results").get_array().size(), 2U);
   EXPECT_EQ(std::get<model::SubmitWork>(backend.commands.at(0)).spec.input.view(), "[1]");

@@ -1,6 +1,7 @@
 #include "platform/json.h"
 
 #include <boost/json/parser.hpp>
+#include <charconv>
 #include <cmath>
 #include <exception>
 
@@ -26,18 +27,55 @@ std::size_t members_of(const Json& value) {
   return members;
 }
 
-bool has_infinity(const Json& value) {
-  if (const auto* number = value.if_double()) return !std::isfinite(*number);
+bool has_double(const Json& value) {
   if (const auto* object = value.if_object()) {
     for (const auto& member : *object) {
-      if (has_infinity(member.value())) return true;
+      if (has_double(member.value())) return true;
     }
   } else if (const auto* array = value.if_array()) {
     for (const Json& element : *array) {
-      if (has_infinity(element)) return true;
+      if (has_double(element)) return true;
     }
   }
-  return false;
+  return value.is_double();
+}
+
+/// Boost.JSON 1.81 rounds long numbers to a neighbour of the nearest double; here each is read from
+/// its text again, exactly. Walks the value and its text side by side. false: out of range.
+bool correct_doubles(Json& value, JsonScanner& scan) {
+  const auto next = [&] {
+    if (scan.peek() == ',') scan.advance();
+  };
+  scan.peek();
+  if (auto* object = value.if_object()) {
+    scan.advance();
+    for (auto& member : *object) {
+      scan.take_string();
+      scan.peek();
+      scan.advance();  // the colon
+      if (!correct_doubles(member.value(), scan)) return false;
+      next();
+    }
+    scan.peek();
+    scan.advance();
+  } else if (auto* array = value.if_array()) {
+    scan.advance();
+    for (Json& element : *array) {
+      if (!correct_doubles(element, scan)) return false;
+      next();
+    }
+    scan.peek();
+    scan.advance();
+  } else {
+    const std::string_view text = scan.take_value();
+    if (double* number = value.if_double()) {
+      double exact = 0;
+      const auto read = std::from_chars(text.data(), text.data() + text.size(), exact);
+      if (read.ec == std::errc()) *number = exact;
+      return std::isfinite(*number);
+    }
+  }
+  return true;
 }
 
 Result<Json> parse_with_library(std::string_view text, JsonLimits limits) {
@@ -137,11 +175,14 @@ Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   }
   Result<Json> value = parse_with_library(text, limits);
   if (!value) return value;
-  if (has_infinity(*value)) return bad_json("a number is out of range", 0);
   // The library keeps the last of equal keys; every member of the text must be in the value.
   if (members_of(*value) != count_members(text)) {
     const DuplicateKey twice = find_duplicate_key(text);
     return bad_json("the key \"" + twice.key + "\" comes twice in one object", twice.offset);
+  }
+  JsonScanner scan(text);
+  if (has_double(*value) && !correct_doubles(*value, scan)) {
+    return bad_json("a number is out of range", scan.position());
   }
   return value;
 }

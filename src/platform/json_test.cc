@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <limits>
 
 namespace mainstay::platform {
@@ -83,6 +84,18 @@ TEST(Json, WritesAnyBytesAsAValidString) {
             "\"a\\\"\\\\\\n\\u0001\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD "
             "\xe2\x82\xac\\u007f\"");
   EXPECT_TRUE(parse_json(out));
+}
+
+TEST(Json, ReadsEveryNumberToItsNearestDouble) {
+  for (const std::string_view text :
+       {"1844674407407730955144077306555073709551615477587", "0.1234567890123456789012345678901",
+        "9007199254740993.0", "2.2250738585072011e-308", "179769313486231570000000000000e279"}) {
+    const Result<Json> value =
+        parse_json("{\"a\" : [ 1, \"x,]\" , " + std::string(text) + " ], \"b\": {\"c\":0.3}}");
+    ASSERT_TRUE(value) << value.error().to_text();
+    EXPECT_EQ(at_pointer(*value, "/a/2")->get_double(), std::strtod(text.data(), nullptr)) << text;
+    EXPECT_EQ(at_pointer(*value, "/b/c")->get_double(), 0.3);
+  }
 }
 
 TEST(Json, WritesNumbersShortly) {
