@@ -16,11 +16,13 @@ constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20U;
 constexpr std::string_view kPrefix = "MAINSTAY_";
 
 /// Variables that Mainstay gives to agents or reads for itself; they are no settings.
-constexpr std::array<std::string_view, 16> kOwnVariables{
-    "MAINSTAY_ENV",      "MAINSTAY_PROJECT",    "MAINSTAY_AGENT",   "MAINSTAY_INCARNATION",
-    "MAINSTAY_TOKEN",    "MAINSTAY_LINK",       "MAINSTAY_WORK_ID", "MAINSTAY_START_ID",
-    "MAINSTAY_RUN_ID",   "MAINSTAY_STAGE",      "MAINSTAY_ATTEMPT", "MAINSTAY_URL",
-    "MAINSTAY_PIPELINE", "MAINSTAY_CAPABILITY", "MAINSTAY_STEP",    "MAINSTAY_TRACEPARENT"};
+constexpr std::array<std::string_view, 22> kOwnVariables{
+    "MAINSTAY_ENV",      "MAINSTAY_PROJECT",      "MAINSTAY_AGENT",    "MAINSTAY_INCARNATION",
+    "MAINSTAY_TOKEN",    "MAINSTAY_LINK",         "MAINSTAY_WORK_ID",  "MAINSTAY_START_ID",
+    "MAINSTAY_RUN_ID",   "MAINSTAY_STAGE",        "MAINSTAY_ATTEMPT",  "MAINSTAY_URL",
+    "MAINSTAY_KIND",     "MAINSTAY_EPOCH",        "MAINSTAY_BINARY",   "MAINSTAY_FAIL_POINT",
+    "MAINSTAY_INSTANCE", "MAINSTAY_TIME_LEFT_MS", "MAINSTAY_PIPELINE", "MAINSTAY_CAPABILITY",
+    "MAINSTAY_STEP",     "MAINSTAY_TRACEPARENT"};
 
 struct FileContext {
   const std::string& file;

@@ -39,6 +39,8 @@ std::string spec_digest(const model::AgentSpec& spec) {
     print.add(name);
     print.add(value);
   }
+  print.add(std::to_string(spec.pass_environment.size()));
+  for (const std::string& name : spec.pass_environment) print.add(name);
   print.add(std::to_string(spec.capabilities.size()));
   for (const std::string& capability : spec.capabilities) print.add(capability);
   print.add(std::to_string(spec.concurrency));

@@ -23,6 +23,9 @@ std::string id_of(const std::string& text) {
 Variables common_variables(const NodeOptions& options, const model::AgentSpec& spec,
                            const model::AgentName& agent, model::AgentKind kind) {
   Variables variables = options.inherited_environment;
+  for (const std::string& name : spec.pass_environment) {
+    if (auto value = platform::environment_variable(name)) variables[name] = *std::move(value);
+  }
   for (const auto& [name, value] : spec.environment) variables[name] = value;
   if (!options.python_path.empty()) {
     std::string& path = variables["PYTHONPATH"];

@@ -1,8 +1,9 @@
 // The environment that agents' processes get, and the marks by which they are found again after a
-// crash of the daemon (faults A13, B4). Pure.
+// crash of the daemon (faults A13, B4).
 //
-// Nothing of the daemon's own environment but NodeOptions::inherited_environment and nothing of
-// another agent's: a token goes to the process it was made for alone.
+// Nothing of the daemon's own environment but NodeOptions::inherited_environment and the variables
+// that the agent's spec names, and nothing of another agent's: a token goes to the process it was
+// made for alone.
 #pragma once
 
 #include <string>

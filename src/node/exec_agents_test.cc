@@ -87,6 +87,22 @@ TEST_F(ExecAgentsTest, ContextIsInTheEnvironment) {
   EXPECT_FALSE(seen.contains("MAINSTAY_LINK"));
 }
 
+TEST_F(ExecAgentsTest, OnlyTheVariablesThatTheSpecNamesArePassedOn) {
+  ::setenv("NODE_TEST_KEY", "secret", 1);
+  ::setenv("NODE_TEST_OTHER", "secret", 1);
+  TestNode node(dir_.path());
+  auto spec = std::make_shared<model::AgentSpec>(*spec_of(
+      {"/bin/sh", "-c", "printf '\"%s\"' $NODE_TEST_KEY/$NODE_TEST_OTHER/$OWN/${ABSENT-none}"},
+      model::AgentKind::exec));
+  spec->pass_environment = {"NODE_TEST_KEY", "OWN", "ABSENT"};
+  spec->environment = {{"OWN", "file"}};
+  auto outcome = run(node, work(spec));
+  ::unsetenv("NODE_TEST_KEY");
+  ::unsetenv("NODE_TEST_OTHER");
+  ASSERT_TRUE(outcome.output) << outcome.error->message;
+  EXPECT_EQ(outcome.output->view(), "\"secret//file/none\"");
+}
+
 TEST_F(ExecAgentsTest, StderrIsLogLinesInTheItemsContext) {
   TestNode node(dir_.path());
   auto assign = shell_work("echo looking >&2; echo null");

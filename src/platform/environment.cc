@@ -12,6 +12,12 @@ std::map<std::string, std::string> passable_environment() {
   return passed;
 }
 
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return value;
+}
+
 std::vector<std::string> environment_list(const std::map<std::string, std::string>& variables) {
   std::vector<std::string> list;
   list.reserve(variables.size());
