@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional
+from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
 from . import failure, results, scope
 from ._proto import link_pb2 as pb
@@ -46,6 +46,7 @@ class Workers:
         self._loop_thread: Optional[threading.Thread] = None
         self._to_spawn: Deque[Context] = deque()
         self._spawn_asked = False
+        self._ended_now: List[Tuple[Context, pb.AttemptResult]] = []
         self._tasks: Dict[AttemptKey, "asyncio.Task[None]"] = {}
         self.done = 0
 
@@ -238,7 +239,16 @@ class Workers:
             result = results.succeeded(context, await handler(context.item, context), started)
         except BaseException as error:
             result = results.failed(context, failure.report(error, context), started)
-        self._finish(context, result)
+        # Those that end in one pass of the loop are reported together: each report on its own
+        # would hand the interpreter to the writer's thread and back.
+        self._ended_now.append((context, result))
+        if len(self._ended_now) == 1:
+            asyncio.get_running_loop().call_soon(self._finish_ended)
+
+    def _finish_ended(self) -> None:
+        ended, self._ended_now = self._ended_now, []
+        for context, result in ended:
+            self._finish(context, result)
 
     def _ended(self, context: Context, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(context.item.key, None)
