@@ -118,7 +118,7 @@ class Workers:
         for _ in self._threads:
             self._jobs.put(None)
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._end_loop)
 
     # -- starting and finishing -----------------------------------------------------------------
 
@@ -231,12 +231,22 @@ class Workers:
         if context.told_to_stop:
             task.cancel()
 
+    def _end_loop(self) -> None:
+        loop = self._loop
+        assert loop is not None
+        for task in list(self._tasks.values()):
+            task.cancel()
+        # One pass for the cancelled tasks to end, one for what they report.
+        loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(loop.stop)))
+
     async def _await(self, context: Context) -> None:
         handler = self._handlers[context.item.capability]
         started = time.monotonic()
         scope._context.set(context)  # the task has its own copy of the context variables
         try:
             result = results.succeeded(context, await handler(context.item, context), started)
+        except GeneratorExit:  # the loop has ended and the task is thrown away
+            raise
         except BaseException as error:
             result = results.failed(context, failure.report(error, context), started)
         # Those that end in one pass of the loop are reported together: each report on its own
