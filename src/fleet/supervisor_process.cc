@@ -195,8 +195,9 @@ void Supervisor::on(const model::AdoptionFinished& fact, Turn turn) {
 void Supervisor::adopted(Agent& agent, const model::ProcessIdentity& process, Turn& turn) {
   agent.phase = Phase::running;
   agent.status.process = process;
-  if (agent.discard) {
-    kill(agent, "its spec has changed", turn);
+  if (agent.discard || !agent.kill_reason.empty()) {
+    // The kill that was asked for while it was being looked for may not have reached it.
+    kill(agent, agent.discard ? "its spec has changed" : agent.kill_reason, turn);
   } else if (agent.stop_begun) {
     turn.out.effect(model::StopProcess{agent.status.name, agent.status.incarnation,
                                        std::max(Duration{0}, agent.stop_deadline - turn.now.mono)});
