@@ -55,7 +55,8 @@ void Core::take_assignment(v1::Assignment& assignment) {
   }
   auto owned = std::make_shared<v1::Assignment>(std::move(assignment));
   waiting_.push_back(std::make_shared<Attempt>(*this, std::move(owned)));
-  if (free_workers_ < waiting_.size() && workers_.size() < kMaxWorkers) {
+  auto most = options_.threads > 0 ? static_cast<std::size_t>(options_.threads) : kMaxWorkers;
+  if (free_workers_ < waiting_.size() && workers_.size() < most) {
     workers_.emplace_back([self = shared_from_this()] { self->work(); });
   } else {
     wanted_.notify_one();

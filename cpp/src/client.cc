@@ -101,12 +101,11 @@ void Core::submit(SubmitOptions options, Client::OnAccepted on_accepted,
   std::shared_ptr<Stream> stream;
   {
     Lock lock(mutex_);
-    changed_.wait(lock,
-                  [this] { return pending_.size() < options_.window || refused_ || closing_; });
+    changed_.wait(lock, [this] { return has_room(); });
     ++telling_now_;
     if (closing_ || refused_) {
-      fail(pending,
-           refused_.value_or(SubmitProblem{"unavailable", "the client was closed", true}), told);
+      fail(pending, refused_.value_or(SubmitProblem{"unavailable", "the client was closed", true}),
+           told);
     } else {
       std::uint64_t id = ++last_id_;
       pending.request.set_request_id(id);
@@ -117,6 +116,11 @@ void Core::submit(SubmitOptions options, Client::OnAccepted on_accepted,
   }
   tell(told);
   if (stream) stream->pump();
+}
+
+void Core::wait_for_room() {
+  Lock lock(mutex_);
+  changed_.wait(lock, [this] { return has_room(); });
 }
 
 bool Core::wait_idle(std::chrono::nanoseconds at_most) {
@@ -316,6 +320,8 @@ Finished Client::run(SubmitOptions request) {
   wait->changed.wait(lock, [&] { return wait->finished.has_value(); });
   return *wait->finished;
 }
+
+void Client::wait_for_room() { core_->wait_for_room(); }
 
 bool Client::wait_idle(std::chrono::nanoseconds at_most) { return core_->wait_idle(at_most); }
 

@@ -26,6 +26,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void close();
   void submit(SubmitOptions request, Client::OnAccepted on_accepted,
               Client::OnFinished on_finished);
+  void wait_for_room();
   bool wait_idle(std::chrono::nanoseconds at_most);
 
  private:
@@ -43,6 +44,7 @@ class Core : public std::enable_shared_from_this<Core> {
   /// What is told to the caller once the lock is given back.
   using Told = std::vector<std::function<void()>>;
 
+  bool has_room() const { return pending_.size() < options_.window || refused_ || closing_; }
   void run();
   grpc::Status one_connection();
   agent_internal::ToSend next_message(v1::SubmitRequests& out);

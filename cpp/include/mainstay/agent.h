@@ -62,6 +62,9 @@ class Agent {
   struct Options {
     /// Work items at a time; 0: as the fleet file says.
     int slots = 0;
+    /// Handlers at a time; 0: as many as there are items in hand. Fewer than slots makes sense for
+    /// quick handlers: the next item is already here when one is done.
+    int threads = 0;
     /// What running handlers get when the agent is told to stop by a signal.
     std::chrono::milliseconds grace{10'000};
     /// SIGTERM and SIGINT stop the agent; off when the program handles them and calls stop().
