@@ -33,8 +33,9 @@ Json json_value(const SettingDecl& decl, const config::SettingValue& value) {
 
 /// Errors elsewhere do not hide the value asked for, but are told and change the exit code.
 void add_problems(const ProjectConfig& config, ConfigAnswer& answer) {
+  if (config.problems.ok()) return;
   answer.err = config.problems.to_text();
-  if (!config.problems.ok()) answer.exit_code = kExitUsage;
+  answer.exit_code = kExitUsage;
 }
 
 ConfigAnswer unknown_key(const std::string& key) {
@@ -64,6 +65,10 @@ std::size_t count_agents(const model::FleetSpec& fleet) {
   return count;
 }
 
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 template <class Answer>
 int with_project(const GlobalOptions& global, Answer answer) {
   const auto project = find_project(global.project);
@@ -78,12 +83,12 @@ ConfigAnswer answer_check(const ProjectConfig& config, OutputForm form) {
   answer.exit_code = config.problems.ok() ? kExitDone : kExitUsage;
   std::string table = config.problems.to_text();
   if (config.problems.ok() && config.fleet) {
-    table += fmt::format("ok: environment {}, {} agents, {} pipelines{}\n",
-                         to_text(config.settings.environment()), count_agents(*config.fleet),
-                         config.fleet->pipelines.size(),
+    table += fmt::format("ok: environment {}, {}, {}{}\n", to_text(config.settings.environment()),
+                         counted(count_agents(*config.fleet), "agent"),
+                         counted(config.fleet->pipelines.size(), "pipeline"),
                          config.has_fleet_file ? "" : " (there is no fleet.yaml)");
   } else {
-    answer.err = fmt::format("mainstay: {} errors\n", config.problems.error_count());
+    answer.err = fmt::format("mainstay: {}\n", counted(config.problems.error_count(), "error"));
   }
   const auto json = platform::parse_json(config.problems.to_json());
   MS_ASSERT(json.has_value(), "the list of problems is not JSON");
