@@ -54,7 +54,8 @@ class LinkServer {
                                           const std::optional<model::WorkError>&)>;
 
   struct Sinks {
-    /// LinkOpened, LinkClosed, AttemptFinished, AttemptProgress.
+    /// LinkOpened (slots as asked for, 0: as the fleet file says), LinkClosed, AttemptFinished,
+    /// AttemptProgress.
     std::function<void(model::Fact)> fact;
     /// The context's agent is the one proven by the link, whatever the line said.
     std::function<void(model::LogRecord)> log;
@@ -85,9 +86,10 @@ class LinkServer {
 
   /// A hello of this incarnation with this token may come. owns_pid says whether a process is in
   /// the agent's tree; it is asked on the server's threads. Replaces what was expected of the agent
-  /// before; a link of an older incarnation is closed.
+  /// before; a link of an older incarnation is closed. slots: what the fleet file allows; the
+  /// welcome says it, or what the hello asked for if that is less.
   virtual void expect(model::AgentName agent, model::Incarnation incarnation,
-                      std::string token_sha256, std::function<bool(pid_t)> owns_pid) = 0;
+                      std::string token_sha256, std::function<bool(pid_t)> owns_pid, int slots) = 0;
   /// The incarnation is over: its token is void, its link is closed. Another incarnation's
   /// expectation stays.
   virtual void forget(model::AgentName agent, model::Incarnation incarnation) = 0;

@@ -33,20 +33,16 @@ std::optional<Error> check(const LinkRegistry::Claim& claim, const std::string& 
 
 }  // namespace
 
-LinkRegistry::Expectation LinkRegistry::expect(const model::AgentName& agent,
-                                               model::Incarnation incarnation,
-                                               std::string token_sha256, OwnsPid owns_pid) {
+LinkRegistry::Expectation LinkRegistry::expect(const model::AgentName& agent, Start start) {
   std::lock_guard lock(mutex_);
   Expected& entry = expected_[agent];
   Expectation result;
-  if (entry.incarnation != incarnation) {
+  if (entry.start.incarnation != start.incarnation) {
     result.outdated = std::move(entry.live);
     entry.live.reset();
     entry.link = 0;
   }
-  entry.incarnation = incarnation;
-  entry.token_sha256 = std::move(token_sha256);
-  entry.owns_pid = std::move(owns_pid);
+  entry.start = std::move(start);
   result.waiting = take_waiting(agent);
   return result;
 }
@@ -55,7 +51,7 @@ LinkRegistry::Session LinkRegistry::forget(const model::AgentName& agent,
                                            model::Incarnation incarnation) {
   std::lock_guard lock(mutex_);
   auto found = expected_.find(agent);
-  if (found == expected_.end() || found->second.incarnation != incarnation) return nullptr;
+  if (found == expected_.end() || found->second.start.incarnation != incarnation) return nullptr;
   Session live = std::move(found->second.live);
   expected_.erase(found);
   return live;
@@ -67,25 +63,26 @@ LinkRegistry::Admission LinkRegistry::admit(const Claim& claim, const Session& s
   {
     std::lock_guard lock(mutex_);
     auto found = expected_.find(claim.agent);
-    if (found == expected_.end() || found->second.incarnation < claim.incarnation) {
+    if (found == expected_.end() || found->second.start.incarnation < claim.incarnation) {
       return wait(claim, session);
     }
-    if (found->second.incarnation > claim.incarnation) {
-      return {refusal(claim, "a newer start of it is running"), false, 0, nullptr};
+    if (found->second.start.incarnation > claim.incarnation) {
+      return {refusal(claim, "a newer start of it is running"), false, 0, 0, nullptr};
     }
-    token_sha256 = found->second.token_sha256;
-    owns_pid = found->second.owns_pid;
+    token_sha256 = found->second.start.token_sha256;
+    owns_pid = found->second.start.owns_pid;
   }
   if (auto refused = check(claim, token_sha256, owns_pid)) {
-    return {std::move(refused), false, 0, nullptr};
+    return {std::move(refused), false, 0, 0, nullptr};
   }
   std::lock_guard lock(mutex_);
   auto found = expected_.find(claim.agent);
-  if (found == expected_.end() || found->second.incarnation != claim.incarnation) {
-    return {refusal(claim, "it was stopped meanwhile"), false, 0, nullptr};
+  if (found == expected_.end() || found->second.start.incarnation != claim.incarnation) {
+    return {refusal(claim, "it was stopped meanwhile"), false, 0, 0, nullptr};
   }
   Admission admitted;
   admitted.link = ++last_link_;
+  admitted.slots = found->second.start.slots;
   admitted.replaced = std::exchange(found->second.live, session);
   found->second.link = admitted.link;
   return admitted;
@@ -94,10 +91,10 @@ LinkRegistry::Admission LinkRegistry::admit(const Claim& claim, const Session& s
 LinkRegistry::Admission LinkRegistry::wait(const Claim& claim, const Session& session) {
   std::erase_if(waiting_, [](const Waiting& w) { return w.session.expired(); });
   if (waiting_.size() >= kMaxWaiting) {
-    return {Error(Code::overloaded, "too many hellos wait"), false, 0, nullptr};
+    return {Error(Code::overloaded, "too many hellos wait"), false, 0, 0, nullptr};
   }
   waiting_.push_back({claim.agent, session});
-  return {std::nullopt, true, 0, nullptr};
+  return {std::nullopt, true, 0, 0, nullptr};
 }
 
 std::vector<LinkRegistry::Session> LinkRegistry::take_waiting(const model::AgentName& agent) {
@@ -134,9 +131,9 @@ std::optional<model::AgentName> LinkRegistry::agent_of(
   {
     std::lock_guard lock(mutex_);
     for (const auto& [name, entry] : expected_) {
-      if (!platform::constant_time_equal(token_sha256, entry.token_sha256)) continue;
+      if (!platform::constant_time_equal(token_sha256, entry.start.token_sha256)) continue;
       agent = name;
-      owns_pid = entry.owns_pid;
+      owns_pid = entry.start.owns_pid;
     }
   }
   if (agent.empty()) return std::nullopt;

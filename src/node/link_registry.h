@@ -40,8 +40,17 @@ class LinkRegistry {
     std::optional<Error> refused;
     bool waits = false;
     model::LinkId link = 0;
+    int slots = 0;
     /// The link that the new one takes the place of.
     Session replaced;
+  };
+
+  /// What a hello must match, and what its welcome says.
+  struct Start {
+    model::Incarnation incarnation = 0;
+    std::string token_sha256;
+    OwnsPid owns_pid;
+    int slots = 0;
   };
 
   struct Expectation {
@@ -51,8 +60,7 @@ class LinkRegistry {
     std::vector<Session> waiting;
   };
 
-  Expectation expect(const model::AgentName& agent, model::Incarnation incarnation,
-                     std::string token_sha256, OwnsPid owns_pid);
+  Expectation expect(const model::AgentName& agent, Start start);
   /// The live link of that incarnation, to be closed.
   Session forget(const model::AgentName& agent, model::Incarnation incarnation);
 
@@ -70,9 +78,7 @@ class LinkRegistry {
 
  private:
   struct Expected {
-    model::Incarnation incarnation = 0;
-    std::string token_sha256;
-    OwnsPid owns_pid;
+    Start start;
     model::LinkId link = 0;
     Session live;
   };

@@ -69,9 +69,9 @@ class RealLinkServer final : public LinkServer {
   }
 
   void expect(model::AgentName agent, model::Incarnation incarnation, std::string token_sha256,
-              std::function<bool(pid_t)> owns_pid) override {
-    auto result =
-        parts_->registry.expect(agent, incarnation, std::move(token_sha256), std::move(owns_pid));
+              std::function<bool(pid_t)> owns_pid, int slots) override {
+    auto result = parts_->registry.expect(
+        agent, {incarnation, std::move(token_sha256), std::move(owns_pid), slots});
     if (result.outdated) {
       result.outdated->end(Error(Code::conflict, "a newer start of this agent is expected"));
     }

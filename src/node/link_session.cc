@@ -92,18 +92,20 @@ bool AgentSession::try_open() {
     return false;
   }
   if (admission.replaced) admission.replaced->replace();
-  open(admission.link);
+  open(admission.link, admission.slots);
   return true;
 }
 
-void AgentSession::open(model::LinkId link) {
+void AgentSession::open(model::LinkId link, int allowed) {
+  int asked = opened_.slots;
+  int slots = asked > 0 && (allowed <= 0 || asked < allowed) ? asked : allowed;
   opened_.link = link;
   link_ = link;
   hello_timer_.Cancel();
-  queue(64, [this](wire::DaemonMessage& out) {
+  queue(64, [this, slots](wire::DaemonMessage& out) {
     out.mutable_welcome()->set_daemon_version(parts_->options.daemon_version);
     out.mutable_welcome()->set_agent(opened_.agent);
-    out.mutable_welcome()->set_slots(opened_.slots);
+    out.mutable_welcome()->set_slots(slots);
   });
   parts_->sinks.fact(opened_);
 }

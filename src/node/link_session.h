@@ -46,7 +46,7 @@ class AgentSession final
   /// On the worker, under a hold: judges the hello kept in claim_ and opened_. True when the link
   /// is open and reading goes on.
   bool try_open();
-  void open(model::LinkId link);
+  void open(model::LinkId link, int allowed);
   Next take_or_hand_over(Message& message);
   void take(Message& message);
   bool take_result(mainstay::v1::AttemptResult& result);

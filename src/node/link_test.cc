@@ -112,6 +112,21 @@ TEST(Link, ANewerHelloTakesTheLinksPlace) {
   EXPECT_TRUE(rig.no_facts());
 }
 
+TEST(Link, TheWelcomeSaysHowManyItemsAtATime) {
+  Rig rig;
+  rig.expect("scout", 1);  // 8 by the fleet file
+  const std::vector<std::pair<int, int>> cases = {{0, 8}, {3, 3}, {20, 8}};
+  for (auto [asked, allowed] : cases) {
+    TestAgent agent(rig.server->unix_target());
+    wire::AgentMessage hello = TestAgent::hello_of("scout", 1);
+    hello.mutable_hello()->set_slots(asked);
+    ASSERT_TRUE(agent.send(hello));
+    wire::DaemonMessage message;
+    ASSERT_TRUE(agent.read(&message));
+    EXPECT_EQ(message.welcome().slots(), allowed);
+  }
+}
+
 TEST(Link, WhatBreaksTheProtocolIsToldSoAndClosed) {
   Rig rig;
   rig.expect("scout", 1);
@@ -547,7 +562,8 @@ TEST(Link, AnAgentComesBackToARestartedServer) {
   sinks.fact = [&rig](model::Fact fact) { rig.push(std::move(fact)); };
   auto second = LinkServer::start(options, sinks);
   ASSERT_TRUE(second.has_value());
-  (*second)->expect("scout", 1, platform::sha256_hex(kToken), [](pid_t) { return true; });
+  (*second)->expect(
+      "scout", 1, platform::sha256_hex(kToken), [](pid_t) { return true; }, 1);
   TestAgent again((*second)->unix_target());
   again.open(rig, "scout", 1);
 }

@@ -62,7 +62,7 @@ class Rig {
   void expect(
       const std::string& agent, model::Incarnation incarnation, const std::string& token = kToken,
       std::function<bool(pid_t)> owns = [](pid_t pid) { return pid == ::getpid(); }) {
-    server->expect(agent, incarnation, platform::sha256_hex(token), std::move(owns));
+    server->expect(agent, incarnation, platform::sha256_hex(token), std::move(owns), 8);
   }
 
   /// The next fact, which must be an F.

@@ -74,8 +74,9 @@ Result<void> ProcessAgents::launch(const model::StartProcess& effect) {
                                 platform::sha256_hex(*token)};
   std::string id = start_id(node_.options.instance, effect.agent, effect.incarnation);
   platform::ProcessTree tree(process->identity, start_marker(id), std::move(group));
-  auto charged = take_charge(effect.agent, effect.incarnation, started.token_sha256,
-                             std::move(process->pidfd), std::move(tree), std::move(*streams));
+  auto charged =
+      take_charge(effect.agent, effect.incarnation, started.token_sha256, std::move(process->pidfd),
+                  std::move(tree), std::move(*streams), effect.spec->concurrency);
   if (charged) node_.sinks.fact(std::move(started));
   return charged;
 }
@@ -102,7 +103,7 @@ Result<ProcessAgents::Streams> ProcessAgents::open_streams(const model::AgentNam
 Result<void> ProcessAgents::take_charge(const model::AgentName& name,
                                         model::Incarnation incarnation, std::string token_sha256,
                                         platform::Fd pidfd, platform::ProcessTree tree,
-                                        Streams streams) {
+                                        Streams streams, int slots) {
   auto ownership = tree.ownership();
   Agent agent;
   agent.incarnation = incarnation;
@@ -126,7 +127,7 @@ Result<void> ProcessAgents::take_charge(const model::AgentName& name,
     agent.process->tree().forget();
     return watched;
   }
-  link_.expect(name, incarnation, std::move(token_sha256), std::move(ownership));
+  link_.expect(name, incarnation, std::move(token_sha256), std::move(ownership), slots);
   agents_[name] = std::move(agent);
   return {};
 }
@@ -163,8 +164,9 @@ bool ProcessAgents::adopt_living(const model::AdoptProcess& effect) {
   auto group = node_.find_group(group_name(effect.agent, effect.incarnation));
   if (group && !platform::group_contains(group->path(), identity.pid)) group.reset();
   platform::ProcessTree tree(identity, start_marker(id), std::move(group));
-  auto charged = take_charge(effect.agent, effect.incarnation, effect.token_sha256,
-                             std::move(*pidfd), std::move(tree), std::move(*streams));
+  auto charged =
+      take_charge(effect.agent, effect.incarnation, effect.token_sha256, std::move(*pidfd),
+                  std::move(tree), std::move(*streams), effect.spec ? effect.spec->concurrency : 1);
   if (!charged) {
     warn(effect.agent, "it cannot be adopted: " + charged.error().to_text());
     return false;

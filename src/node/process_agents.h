@@ -57,7 +57,7 @@ class ProcessAgents {
   Result<Streams> open_streams(const model::AgentName& agent);
   Result<void> take_charge(const model::AgentName& agent, model::Incarnation incarnation,
                            std::string token_sha256, platform::Fd pidfd, platform::ProcessTree tree,
-                           Streams streams);
+                           Streams streams, int slots);
   bool adopt_living(const model::AdoptProcess& effect);
   void kill_remains(const model::AgentName& agent, model::Incarnation incarnation,
                     const platform::ProcessIdentity& root, std::function<void()> when_gone);

@@ -26,6 +26,7 @@ class NotingLink : public LinkServer {
     model::Incarnation incarnation;
     std::string token_sha256;
     std::function<bool(pid_t)> owns_pid;
+    int slots = 0;
   };
 
   std::string unix_target() const override { return "unix:/test/link.sock"; }
@@ -36,9 +37,9 @@ class NotingLink : public LinkServer {
   void drain(const model::DrainAgent&) override { note("drain"); }
   void close(const model::CloseLink&) override { note("close"); }
   void expect(model::AgentName agent, model::Incarnation incarnation, std::string token_sha256,
-              std::function<bool(pid_t)> owns_pid) override {
+              std::function<bool(pid_t)> owns_pid, int slots) override {
     std::scoped_lock lock(mutex_);
-    expected_.push_back({agent, incarnation, std::move(token_sha256), std::move(owns_pid)});
+    expected_.push_back({agent, incarnation, std::move(token_sha256), std::move(owns_pid), slots});
   }
   void forget(model::AgentName agent, model::Incarnation incarnation) override {
     std::scoped_lock lock(mutex_);
