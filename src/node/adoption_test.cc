@@ -1,10 +1,11 @@
 // What happens to agents' processes when the daemon is killed (faults B4): real processes, and a
-// "daemon" that is a forked process with a node of its own.
+// "daemon" that is this program started again, with a node of its own.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
 
 #include "base/uuid.h"
 #include "node/agent_environment.h"
@@ -35,15 +36,30 @@ model::AssignWork exec_work() {
   return assign;
 }
 
-/// A daemon in a process of its own: starts `stub` (link) and, when asked, an attempt of `tool`
-/// (exec), says their identities, and waits to be killed.
+constexpr const char* kProject = "MS_TEST_PROJECT";
+constexpr const char* kScript = "MS_TEST_SCRIPT";
+constexpr const char* kUseCgroups = "MS_TEST_USE_CGROUPS";
+constexpr const char* kWithExec = "MS_TEST_WITH_EXEC";
+
+/// A daemon in a process of its own (this program again, below): it starts `stub` (link) and, when
+/// asked, an attempt of `tool` (exec), says their identities, and waits to be killed.
 class FormerDaemon {
  public:
-  FormerDaemon(const std::string& project, std::shared_ptr<const model::AgentSpec> spec,
+  FormerDaemon(const std::string& project, const std::shared_ptr<const model::AgentSpec>& spec,
                bool use_cgroups, bool with_exec = false) {
     platform::Pipe pipe;
-    pid_ = ::fork();
-    if (pid_ == 0) run(project, std::move(spec), use_cgroups, with_exec, pipe.writer.get());
+    platform::SpawnRequest request;
+    request.argv = {std::filesystem::read_symlink("/proc/self/exe").string(),
+                    "--gtest_filter=FormerDaemonProcess.*", "--gtest_also_run_disabled_tests"};
+    request.environment = {std::string(kProject) + "=" + project,
+                           std::string(kScript) + "=" + spec->command.back(),
+                           std::string(kUseCgroups) + "=" + (use_cgroups ? "1" : "0"),
+                           std::string(kWithExec) + "=" + (with_exec ? "1" : "0")};
+    request.stdin_fd = pipe.writer.get();  // it speaks on descriptor 0
+    request.die_with_thread = true;
+    auto process = platform::spawn(request);
+    MS_ASSERT(process.has_value(), "this program must start again");
+    pidfd_ = std::move(process->pidfd);
     pipe.writer.reset();
     started.agent = "stub";
     started.incarnation = 1;
@@ -53,12 +69,15 @@ class FormerDaemon {
       exec_processes.push_back(from_model(read_identity(pipe)));
     }
   }
-  ~FormerDaemon() { kill(); }
+  ~FormerDaemon() {
+    kill();
+    platform::send_signal(from_model(started.process), SIGKILL);  // if a test failed to
+  }
   void kill() {
-    if (pid_ == 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-    pid_ = 0;
+    if (!pidfd_) return;
+    platform::send_signal(pidfd_, SIGKILL);
+    platform::await_and_reap(pidfd_);
+    pidfd_.reset();
   }
 
   ProcessStarted started;
@@ -72,31 +91,34 @@ class FormerDaemon {
     identity.boot_id = platform::boot_id();
     return identity;
   }
-  static void say(int fd, const std::string& text) {
-    if (!platform::write_all(fd, text + "\n", "pipe")) ::_exit(2);
-  }
-  [[noreturn]] static void run(const std::string& project,
-                               std::shared_ptr<const model::AgentSpec> spec, bool use_cgroups,
-                               bool with_exec, int fd) {
-    TestNode node(project, use_cgroups);
-    node.apply(model::StartProcess{"stub", 1, std::move(spec)});
-    auto fact = node.wait_for<ProcessStarted>();
-    if (!fact || !node.wait_for_log("ready")) ::_exit(3);
-    say(fd, std::to_string(fact->process.pid));
-    say(fd, std::to_string(fact->process.start_ticks));
-    say(fd, fact->token_sha256);
-    if (with_exec) {
-      node.apply(exec_work());
-      for (const auto& process : nasty_processes(node)) {
-        say(fd, std::to_string(process.pid));
-        say(fd, std::to_string(process.start_ticks));
-      }
-    }
-    for (;;) ::pause();
-  }
 
-  pid_t pid_ = 0;
+  platform::Fd pidfd_;
 };
+
+void say(const std::string& text) {
+  if (!platform::write_all(STDIN_FILENO, text + "\n", "pipe")) ::_exit(2);
+}
+
+/// Not a test: what FormerDaemon runs.
+TEST(FormerDaemonProcess, DISABLED_RunsUntilItIsKilled) {
+  const char* project = std::getenv(kProject);
+  if (project == nullptr) GTEST_SKIP() << "only FormerDaemon runs this";
+  TestNode node(project, std::getenv(kUseCgroups) == std::string("1"));
+  node.apply(model::StartProcess{"stub", 1, python_agent(std::getenv(kScript))});
+  auto fact = node.wait_for<ProcessStarted>();
+  ASSERT_TRUE(fact && node.wait_for_log("ready"));
+  say(std::to_string(fact->process.pid));
+  say(std::to_string(fact->process.start_ticks));
+  say(fact->token_sha256);
+  if (std::getenv(kWithExec) == std::string("1")) {
+    node.apply(exec_work());
+    for (const auto& process : nasty_processes(node)) {
+      say(std::to_string(process.pid));
+      say(std::to_string(process.start_ticks));
+    }
+  }
+  for (;;) ::pause();
+}
 
 std::shared_ptr<const model::AgentSpec> talking_agent() {
   return python_agent(
