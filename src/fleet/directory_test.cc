@@ -1,6 +1,7 @@
 // Who gets the next item, and the book of slots.
 #include "fleet/directory.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -91,77 +92,96 @@ TEST(Directory, AnEarlierIncarnationGivesNothingBack) {
   EXPECT_EQ(directory.find("a")->busy, 0);
 }
 
+/// A directory under random calls, beside a plain record of who serves what.
+class Exercise {
+ public:
+  explicit Exercise(std::uint64_t seed) : random_(seed) {}
+
+  void call() {
+    const std::string name = any(kNames);
+    const AgentView* view = directory_.find(name);
+    switch (random_.below(8)) {
+      case 0:
+        return add_one(name);
+      case 1:
+        if (random_.below(4) != 0) return;
+        directory_.remove(name);
+        serves_.erase(name);
+        return;
+      case 2:
+        if (view != nullptr) say_hello(*view);
+        return;
+      case 3:
+        return directory_.take(name);
+      case 4:
+        return directory_.release(name, 1);
+      case 5:
+        return directory_.clear_link(name);
+      default:
+        return directory_.set_assignable(name, random_.below(4) != 0);
+    }
+  }
+
+  void check() {
+    for (const std::string& capability : kCapabilities) {
+      bool free = false;
+      for (const auto& [agent, served] : serves_) {
+        const AgentView* known = directory_.find(agent);
+        ASSERT_NE(known, nullptr);
+        free = free ||
+               (served.contains(capability) && known->assignable && known->busy < known->slots);
+      }
+      ASSERT_EQ(directory_.has_free(capability), free) << capability;
+      const AgentView* picked = directory_.pick(capability);
+      ASSERT_EQ(picked != nullptr, free);
+      ASSERT_TRUE(picked == nullptr || serves_[picked->name].contains(capability));
+    }
+  }
+
+ private:
+  inline static const std::vector<std::string> kNames = {"a", "b", "c", "d"};
+  inline static const std::vector<std::string> kCapabilities = {"x", "y", "z"};
+
+  const std::string& any(const std::vector<std::string>& list) {
+    return list[random_.below(list.size())];
+  }
+  std::vector<std::string> some() {
+    std::vector<std::string> chosen;
+    for (const auto& capability : kCapabilities) {
+      if (random_.below(2) == 0) chosen.push_back(capability);
+    }
+    return chosen;
+  }
+  void add_one(const std::string& name) {
+    const auto chosen = some();
+    add(directory_, spec_with(name, chosen, 1 + static_cast<int>(random_.below(3))), name);
+    serves_[name] = {chosen.begin(), chosen.end()};
+  }
+  void say_hello(const AgentView& view) {
+    const auto chosen = some();
+    if (chosen.empty()) return;
+    directory_.set_link(view.name, 1, static_cast<int>(random_.below(4)), chosen);
+    const auto& own = view.spec->capabilities;
+    std::set<std::string>& served = serves_[view.name];
+    served.clear();
+    for (const auto& capability : chosen) {
+      if (std::count(own.begin(), own.end(), capability) > 0) served.insert(capability);
+    }
+  }
+
+  base::Random random_;
+  Directory directory_;
+  std::map<std::string, std::set<std::string>> serves_;  // of known agents
+};
+
 // The counters behind has_free and pick agree with a plain scan, whatever the order of calls.
 TEST(Directory, PropertyCountersAgreeWithAScan) {
-  const std::vector<std::string> names = {"a", "b", "c", "d"};
-  const std::vector<std::string> capabilities = {"x", "y", "z"};
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
-    base::Random random(seed);
-    auto any = [&](const auto& list) { return list[random.below(list.size())]; };
-    auto some = [&] {
-      std::vector<std::string> chosen;
-      for (const auto& capability : capabilities) {
-        if (random.below(2) == 0) chosen.push_back(capability);
-      }
-      return chosen;
-    };
-    Directory directory;
-    std::map<std::string, std::set<std::string>> serves;  // of known agents
-    for (int step = 0; step < 300; ++step) {
-      const std::string name = any(names);
-      const AgentView* view = directory.find(name);
-      switch (random.below(8)) {
-        case 0: {
-          const auto chosen = some();
-          add(directory, spec_with(name, chosen, 1 + static_cast<int>(random.below(3))), name);
-          serves[name] = {chosen.begin(), chosen.end()};
-          break;
-        }
-        case 1:
-          if (random.below(4) != 0) break;
-          directory.remove(name);
-          serves.erase(name);
-          break;
-        case 2: {
-          if (view == nullptr) break;
-          auto chosen = some();
-          if (chosen.empty()) break;
-          directory.set_link(name, 1, static_cast<int>(random.below(4)), chosen);
-          const auto& own = view->spec->capabilities;
-          serves[name].clear();
-          for (const auto& capability : chosen) {
-            if (std::count(own.begin(), own.end(), capability) > 0) serves[name].insert(capability);
-          }
-          break;
-        }
-        case 3:
-          directory.take(name);
-          break;
-        case 4:
-          directory.release(name, 1);
-          break;
-        case 5:
-          directory.clear_link(name);
-          break;
-        default:
-          directory.set_assignable(name, random.below(4) != 0);
-      }
-      for (const std::string& capability : capabilities) {
-        bool free = false;
-        for (const auto& [agent, served] : serves) {
-          const AgentView* known = directory.find(agent);
-          ASSERT_NE(known, nullptr);
-          free = free ||
-                 (served.contains(capability) && known->assignable && known->busy < known->slots);
-        }
-        ASSERT_EQ(directory.has_free(capability), free) << capability << " at step " << step;
-        const AgentView* picked = directory.pick(capability);
-        ASSERT_EQ(picked != nullptr, free);
-        if (picked != nullptr) {
-          ASSERT_TRUE(serves[picked->name].contains(capability));
-        }
-      }
+    Exercise exercise(seed);
+    for (int step = 0; step < 300 && !testing::Test::HasFailure(); ++step) {
+      exercise.call();
+      exercise.check();
     }
   }
 }
