@@ -16,11 +16,11 @@ namespace mainstay::config {
 
 struct SettingsRequest {
   /// Holds mainstay.yaml and mainstay.<environment>.yaml; either may be missing.
-  std::string project_dir;
+  std::string project_dir{};
   /// The process's variables; only names that begin with MAINSTAY_ are looked at.
-  std::map<std::string, std::string> variables;
+  std::map<std::string, std::string> variables{};
   /// `key=value` of every --set, in order.
-  std::vector<std::string> flags;
+  std::vector<std::string> flags{};
 };
 
 Settings load_settings(const SettingsRequest& request, Problems& problems);

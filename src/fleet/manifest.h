@@ -33,7 +33,7 @@ struct ManifestSource {
   /// Its name in messages.
   std::string file = "fleet.yaml";
   /// Absolute; relative commands are resolved against it. Empty: they stay as they are.
-  std::string project_dir;
+  std::string project_dir{};
   /// Null: programs, scripts and variables are not checked.
   const HostProbe* probe = nullptr;
 };
