@@ -16,6 +16,7 @@
 #include "app/time_text.h"
 #include "base/text.h"
 #include "platform/clock.h"
+#include "platform/files.h"
 #include "platform/http/message.h"
 
 namespace mainstay::app {
@@ -25,6 +26,7 @@ using platform::Json;
 using platform::JsonObject;
 
 constexpr auto kLookInterval = std::chrono::milliseconds(150);
+constexpr auto kArchiveWait = std::chrono::seconds(10);
 
 ViewStyle terminal_style() {
   winsize size{};
@@ -96,6 +98,17 @@ Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
   }
 }
 
+// The folder is completed a moment after the run has ended; who reads it next should find it whole.
+void wait_for_archive(const std::string& folder) {
+  const Mono until = platform::mono_now() + kArchiveWait;
+  while (platform::mono_now() < until) {
+    const auto summary = platform::read_file(folder + "/logs_summary.txt");
+    if (summary && summary->find("SHA-256: ") != std::string::npos) return;
+    if (interrupted_within(std::chrono::milliseconds(10))) return;
+  }
+  std::fprintf(stderr, "mainstay: the archive is not there yet; see %s\n", folder.c_str());
+}
+
 Result<JsonObject> run_body(const RunOptions& options) {
   auto input = read_input(options.inputs, options.input_json);
   if (!input) return std::move(input).error();
@@ -152,6 +165,7 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
   const auto project = find_project(global.project);
   const std::string folder =
       project ? project->runs() + "/" + options.pipeline + "/" + id : std::string();
+  if (project) wait_for_archive(folder);
   print(global, *run, folder + "\n");
   return exit_code_of_run(text_of(*run, "state"));
 }

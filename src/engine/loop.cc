@@ -205,8 +205,9 @@ void Loop::give(model::Outbox out) {
 }
 
 void Loop::finish(const std::shared_ptr<Release>& release) {
-  release->reply();
+  // Effects first: who was answered may rely on the node having heard of them.
   if (!release->effects.empty()) ports_.effects(std::move(release->effects));
+  release->reply();
   if (!release->events.empty()) ports_.events(release->events);
   std::lock_guard lock(in_flight_mutex_);
   std::erase(in_flight_, release);

@@ -196,6 +196,18 @@ TEST_F(RecorderTest, GoesOnAfterTheLastEventThatItWrote) {
   EXPECT_TRUE(fs::exists(run_file("run.tar.gz")));
 }
 
+TEST_F(RecorderTest, ALineThatComesBeforeItsStepIsKept) {
+  auto recorder = make();
+  recorder->event(event("run.started", kRunId, R"({"pipeline":"review"})"));
+  model::LogRecord log;
+  log.at = kStart;
+  log.message = "early";
+  log.context = {kRunId, "review", "scan", 1, "adapter", "scout", "", ""};
+  recorder->log(log);
+  recorder->stop();
+  EXPECT_NE(slurp(run_file("logs/step_001/adapter.log")).find("early"), std::string::npos);
+}
+
 TEST_F(RecorderTest, LinesWithoutARunGoToTheFleetLog) {
   auto recorder = make();
   model::LogRecord log;

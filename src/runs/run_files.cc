@@ -45,7 +45,13 @@ int RunFiles::open(const std::string& path) {
     open_.erase(oldest);
     recent_.pop_back();
   }
-  auto file = platform::open_file(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0644);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
+  auto file = platform::open_file(path, kFlags, 0644);
+  // An agent's line may come before the event that starts its step, and makes its folder.
+  if (!file && file.error().code() == Code::not_found) {
+    (void)platform::make_dirs(path.substr(0, path.rfind('/')));
+    file = platform::open_file(path, kFlags, 0644);
+  }
   if (!file) return -1;
   const int fd = file->get();
   recent_.push_front(path);
