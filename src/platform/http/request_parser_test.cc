@@ -8,6 +8,7 @@
 namespace mainstay::platform {
 namespace {
 
+using std::string_literals::operator""s;
 using State = RequestParser::State;
 
 struct Outcome {
@@ -163,8 +164,8 @@ std::vector<Refused> head_cases() {
       {"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n\tb\r\n\r\n"},
       {"GET / HTTP/1.1\r\n Host: a\r\n\r\n"},
       {"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"},
-      {std::string("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 40)},
-      {std::string("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n", 29)},
+      {"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"s},
+      {"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n"s},
       {"GET / HTTP/1.1\r\nHost: a\r\nX y: b\r\n\r\n"},
       {"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n"},
       {"GET / HTTP/1.1\r\nHost: a\r\nnocolon\r\n\r\n"},
