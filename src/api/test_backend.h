@@ -2,6 +2,7 @@
 // what happens.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>

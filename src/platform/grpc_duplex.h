@@ -22,7 +22,7 @@
 #include <string>
 #include <utility>
 
-#include "base/error.h"
+#include "base/result.h"
 #include "platform/write_starter.h"
 
 namespace mainstay::platform {
