@@ -1,3 +1,4 @@
+// The version that this library tells the daemon.
 #pragma once
 
 namespace mainstay::agent_internal {

@@ -2,8 +2,6 @@
 // acknowledgements and drain down. See link.h for what the daemon sees of it.
 #pragma once
 
-#include <grpcpp/alarm.h>
-
 #include <atomic>
 #include <memory>
 #include <string>
@@ -12,6 +10,7 @@
 #include "model/effect.h"
 #include "model/input.h"
 #include "node/link_parts.h"
+#include "platform/grpc_alarm.h"
 #include "platform/grpc_duplex.h"
 
 namespace mainstay::node {

@@ -105,7 +105,8 @@ def markdown(ranked: Mapping[str, Any], critique: Mapping[str, Any]) -> str:
                                              html.escape(critique_text(critique),
                                                          quote=False).split("\n")]]
     rows += ["", "## Languages", "",
-             "| language | files | lines | functions | longest | nesting |", "|---|--:|--:|--:|--:|--:|"]
+             "| language | files | lines | functions | longest | nesting |",
+             "|---|--:|--:|--:|--:|--:|"]
     rows += [f"| {plain(name_of(r['language']))} | {r['files']} | {r['lines']} | "
              f"{r['functions']} | {r['longest']} | {r['deepest']} |" for r in ranked["languages"]]
     return "\n".join(rows) + "\n"
