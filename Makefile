@@ -46,11 +46,11 @@ $(BUILD)/build.ninja:
 
 format:
 	@tools/install_deps ci
-	@git ls-files 'src/*.cc' 'src/*.h' 'cpp/*.cc' 'cpp/*.h' 'tests/*.cc' 'tests/*.h' ':!examples/*/tests/samples/*' | xargs clang-format-14 -i
+	@git ls-files '*.cc' '*.h' ':!examples/*/tests/samples/*' | xargs clang-format-14 -i
 
 lint:
 	@tools/install_deps build ci
-	@git ls-files 'src/*.cc' 'src/*.h' 'cpp/*.cc' 'cpp/*.h' 'tests/*.cc' 'tests/*.h' ':!examples/*/tests/samples/*' | xargs clang-format-14 --dry-run -Werror
+	@git ls-files '*.cc' '*.h' ':!examples/*/tests/samples/*' | xargs clang-format-14 --dry-run -Werror
 	@tools/check_layers
 	@tools/check_style
 	@tools/gen_errors --docs docs/errors --check
