@@ -126,8 +126,9 @@ Result<void> read_tar_gz(
   const Reader in(archive_read_new(), archive_read_free);
   archive_read_support_filter_gzip(in.get());
   archive_read_support_format_tar(in.get());
+  if (auto readable = open_file(file, O_RDONLY); !readable) return std::move(readable).error();
   if (archive_read_open_filename(in.get(), file.c_str(), kBlock) != ARCHIVE_OK) {
-    return archive_error(in.get(), "open", file);
+    return Error(Code::archive_invalid, archive_error(in.get(), "read", file).message());
   }
   archive_entry* entry = nullptr;
   while (true) {

@@ -13,7 +13,7 @@ import pytest
 
 from fleet_project import FleetProject, Problem, wait_until
 
-KILLS = int(os.environ.get("MAINSTAY_TEST_KILLS", "30"))
+KILLS = int(os.environ.get("TEST_DAEMON_KILLS", "30"))
 
 COUNTING = '''
 import mainstay
@@ -69,7 +69,7 @@ def submit_until(project: FleetProject, ledger: Ledger, stop: threading.Event, w
 
 @pytest.mark.slow
 def test_b1_thirty_kills_under_load_lose_nothing_and_count_nothing_twice(project: FleetProject):
-    seed = int(os.environ.get("MAINSTAY_TEST_SEED", str(random.SystemRandom().getrandbits(32))))
+    seed = int(os.environ.get("TEST_SEED", str(random.SystemRandom().getrandbits(32))))
     print(f"seed {seed}, kills {KILLS}")
     chance = random.Random(seed)
     project.write("count.py", COUNTING)

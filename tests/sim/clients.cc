@@ -58,7 +58,9 @@ void Clients::submit(const std::string& key, std::uint64_t chance) {
       ++ledger_.sights["submit refused"];
       return;  // asked again later
     }
-    ledger_.acknowledged(key, std::get<model::WorkAccepted>(*reply).id);
+    const auto& accepted = std::get<model::WorkAccepted>(*reply);
+    if (accepted.duplicate) ++ledger_.sights["duplicate submit answered"];
+    ledger_.acknowledged(key, accepted.id);
     if (!answered_[key]) --unanswered_;
     answered_[key] = true;
   });

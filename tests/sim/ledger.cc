@@ -18,11 +18,10 @@ void Ledger::require(bool holds, int invariant, const std::string& what) {
 }
 
 void Ledger::acknowledged(const std::string& key, const model::WorkId& id) {
-  const auto [known, is_new] = work_of_key_.emplace(key, id);
+  const auto known = work_of_key_.emplace(key, id).first;
   require(known->second == id, 1,
           fmt::format("key {} was answered with {} and then {}", key, known->second.to_text(),
                       id.to_text()));
-  if (!is_new) ++sights["duplicate submit answered"];
   work_.emplace(id, key);
 }
 
