@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/bench_work.h"
 #include "app/commands.h"
 #include "app/config_commands.h"
 #include "base/text.h"
@@ -30,6 +31,7 @@ class Grammar {
   void add_runs();
   void add_logs();
   void add_config();
+  void add_bench();
   int usage_error(const CLI::ParseError& error, const std::vector<std::string>& words);
   std::string suggestion(const std::vector<std::string>& words) const;
 
@@ -41,6 +43,7 @@ class Grammar {
   ListOptions list_;
   LogsOptions logs_;
   ConfigOptions config_;
+  BenchOptions bench_;
   std::string output_ = "table";
   std::string id_;
   std::string reason_;
@@ -65,6 +68,7 @@ Grammar::Grammar(const char* program) {
   add_runs();
   add_logs();
   add_config();
+  add_bench();
 }
 
 CLI::App* Grammar::verb(CLI::App& parent, const char* name, const char* help, Action action) {
@@ -197,6 +201,18 @@ void Grammar::add_config() {
        [this] { return config_reference(global_); });
   verb(*config, "schema", "JSON Schema of mainstay.yaml",
        [this] { return config_schema(global_); });
+}
+
+void Grammar::add_bench() {
+  CLI::App* bench = noun("bench", "measure this machine");
+  CLI::App* work = verb(*bench, "work", "durable items through no-op agents", [this] {
+    bench_.output = global_.output;
+    return bench_work(bench_);
+  });
+  work->add_option("--agents", bench_.agents)->check(CLI::Range(1, 64));
+  work->add_option("--agent-kind", bench_.agent_kind)->check(CLI::IsMember({"cpp", "python"}));
+  work->add_option("--items", bench_.items)->check(CLI::Range(1, 10'000'000));
+  work->add_option("--rate", bench_.rate, "items per second offered; 0: as fast as it goes");
 }
 
 std::string Grammar::suggestion(const std::vector<std::string>& words) const {
