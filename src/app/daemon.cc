@@ -281,6 +281,8 @@ Result<void> Daemon::start_node() {
   options.link_target = link_->unix_target();
   options.python_path = find_python_sdk();
   options.inherited_environment = platform::passable_environment();
+  options.inherited_environment["MAINSTAY_FEATURES"] =
+      base::join(config_.settings.get(config::kFeatures), ",");
   node::NodeSinks sinks;
   sinks.fact = [this](model::Fact fact) { loop_->fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };
