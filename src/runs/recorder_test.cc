@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 
 #include "platform/archive.h"
 #include "platform/files.h"
@@ -70,7 +71,7 @@ class RecorderTest : public ::testing::Test {
     options.manifest_files = {"fleet.yaml", "absent.yaml"};
     options.framework = "mainstay test";
     auto recorder = std::make_unique<Recorder>(
-        options, RecorderPorts{[this](model::RunId) { return Result<RunDetails>(details_); },
+        options, RecorderPorts{[this](model::RunId) { return Result<RunDetails>(details()); },
                                [this](model::Fact fact) { facts_.push_back(std::move(fact)); },
                                [] { return kStart; }});
     recorder->start();
@@ -97,9 +98,20 @@ class RecorderTest : public ::testing::Test {
     recorder.event(event("agent.exited", "scout", R"({"reason":"signal 9"})"));
     recorder.event(event("step.finished", kRunId,
                          R"({"pipeline":"review","stage":"scan","step":1,"state":"succeeded"})"));
-    details_.status.state = model::RunState::degraded;
-    details_.status.finished_at = kStart + std::chrono::seconds(160);
+    end_run(model::RunState::degraded);
     recorder.event(event("run.finished", kRunId, R"({"pipeline":"review","state":"degraded"})"));
+  }
+
+  /// The recorder asks from its own thread.
+  RunDetails details() {
+    std::lock_guard lock(mutex_);
+    return details_;
+  }
+
+  void end_run(model::RunState state) {
+    std::lock_guard lock(mutex_);
+    details_.status.state = state;
+    details_.status.finished_at = kStart + std::chrono::seconds(160);
   }
 
   std::string run_file(const std::string& name) const {
@@ -107,6 +119,7 @@ class RecorderTest : public ::testing::Test {
   }
 
   platform::TestDir dir_;
+  std::mutex mutex_;
   RunDetails details_;
   std::vector<model::Fact> facts_;
   model::Sequence seq_ = 0;
