@@ -118,9 +118,9 @@ void Core::submit(SubmitOptions options, Client::OnAccepted on_accepted,
   if (stream) stream->pump();
 }
 
-void Core::wait_for_room() {
+bool Core::wait_for_room(std::chrono::nanoseconds at_most) {
   Lock lock(mutex_);
-  changed_.wait(lock, [this] { return has_room(); });
+  return changed_.wait_for(lock, at_most, [this] { return has_room(); });
 }
 
 bool Core::wait_idle(std::chrono::nanoseconds at_most) {
@@ -321,7 +321,9 @@ Finished Client::run(SubmitOptions request) {
   return *wait->finished;
 }
 
-void Client::wait_for_room() { core_->wait_for_room(); }
+bool Client::wait_for_room(std::chrono::nanoseconds at_most) {
+  return core_->wait_for_room(at_most);
+}
 
 bool Client::wait_idle(std::chrono::nanoseconds at_most) { return core_->wait_idle(at_most); }
 

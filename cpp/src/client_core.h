@@ -26,7 +26,7 @@ class Core : public std::enable_shared_from_this<Core> {
   void close();
   void submit(SubmitOptions request, Client::OnAccepted on_accepted,
               Client::OnFinished on_finished);
-  void wait_for_room();
+  bool wait_for_room(std::chrono::nanoseconds at_most);
   bool wait_idle(std::chrono::nanoseconds at_most);
 
  private:

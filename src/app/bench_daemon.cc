@@ -164,6 +164,8 @@ Error BenchDaemon::explained(const std::string& what) const {
                words.empty() ? what : fmt::format("{}; it said:\n{}", what, words));
 }
 
+bool BenchDaemon::has_ended() const { return platform::has_ended(process_.pidfd); }
+
 std::int64_t BenchDaemon::rss_bytes() const {
   return status_kib(process_.identity.pid, "VmRSS") * 1024;
 }

@@ -26,6 +26,7 @@ class BenchDaemon {
   std::string link() const;
   const std::string& token() const { return token_; }
   std::string database() const { return project_.data_file("mainstay.db"); }
+  bool has_ended() const;
   /// Resident memory of the daemon's process now; 0 when it is gone.
   std::int64_t rss_bytes() const;
   /// User and system time of the daemon's process, without its agents.

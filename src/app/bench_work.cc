@@ -28,8 +28,9 @@ namespace {
 
 constexpr std::string_view kMeasured = "bench";
 constexpr std::string_view kWarmUp = "warm-up";
-/// Without one item ending in this time the run is given up.
+/// Without any progress in this time the run is given up.
 constexpr auto kStandstill = std::chrono::seconds(60);
+constexpr auto kSlice = std::chrono::milliseconds(100);
 constexpr auto kLook = std::chrono::milliseconds(5);
 
 /// One answer per item, written by the client's thread, read after wait_idle().
@@ -71,24 +72,56 @@ platform::Json summary(std::vector<double> values) {
                               {"max", rounded(values.empty() ? 0 : values.back())}};
 }
 
-/// Submits `items` items; false when interrupted.
-bool submit_all(Client& client, const BenchOptions& options, std::string_view description,
-                Answers& answers) {
+/// What ends a run early: Ctrl-C, a dead daemon, or nothing happening for kStandstill.
+class Patience {
+ public:
+  explicit Patience(const BenchDaemon& daemon) : daemon_(daemon) {}
+
+  void progress() { moved_ = platform::mono_now(); }
+  Result<void> check(Duration pause) {
+    if (interrupted_within(pause)) return Error(Code::cancelled, "interrupted");
+    if (daemon_.has_ended()) return Error(Code::not_running, "the daemon ended");
+    if (platform::mono_now() - moved_ <= kStandstill) return {};
+    return Error(Code::deadline_exceeded, "nothing happens any more");
+  }
+
+ private:
+  const BenchDaemon& daemon_;
+  Mono moved_ = platform::mono_now();
+};
+
+Result<void> wait_for_room(Client& client, Patience& patience) {
+  while (!client.wait_for_room(kSlice)) {
+    if (auto good = patience.check(Duration::zero()); !good) return good;
+  }
+  patience.progress();
+  return {};
+}
+
+Result<void> wait_until(Mono due, Patience& patience) {
+  patience.progress();
+  for (Mono now = platform::mono_now(); now < due; now = platform::mono_now()) {
+    if (auto good = patience.check(std::min<Duration>(due - now, kSlice)); !good) return good;
+  }
+  return {};
+}
+
+Mono due_at(Mono start, std::size_t number, double rate) {
+  return start + std::chrono::nanoseconds(std::int64_t(1e9 * double(number) / rate));
+}
+
+Result<void> submit_all(Client& client, const BenchOptions& options, std::string_view description,
+                        Answers& answers, Patience& patience) {
   const Mono start = platform::mono_now();
   ::mainstay::SubmitOptions request;
   request.capability = "bench.noop";
   request.description = description;
   for (std::size_t i = 0; i < answers.due.size(); ++i) {
-    if (options.rate > 0) {
-      answers.due[i] = start + std::chrono::nanoseconds(
-                                   static_cast<std::int64_t>(1e9 * double(i) / options.rate));
-      const Duration early = answers.due[i] - platform::mono_now();
-      if (early > Duration::zero() && interrupted_within(early)) return false;
-    } else {
-      if (i % 1024 == 0 && interrupted_within(Duration::zero())) return false;
-      client.wait_for_room();
-      answers.due[i] = platform::mono_now();
-    }
+    const bool paced = options.rate > 0;
+    answers.due[i] = paced ? due_at(start, i, options.rate) : start;
+    auto ready = paced ? wait_until(answers.due[i], patience) : wait_for_room(client, patience);
+    if (!ready) return ready;
+    if (!paced) answers.due[i] = platform::mono_now();
     request.input = fmt::format("{{\"n\":{}}}", i);
     client.submit(request, [&answers, i](const Accepted& reply) {
       answers.accept[i] = platform::mono_now() - answers.due[i];
@@ -96,7 +129,10 @@ bool submit_all(Client& client, const BenchOptions& options, std::string_view de
       if (answers.refused++ == 0) answers.first_problem = reply.problem->message;
     });
   }
-  return true;
+  while (!client.wait_idle(kSlice)) {
+    if (auto good = patience.check(Duration::zero()); !good) return good;
+  }
+  return {};
 }
 
 Result<platform::SqliteConnection> open_database(const BenchDaemon& daemon) {
@@ -105,20 +141,15 @@ Result<platform::SqliteConnection> open_database(const BenchDaemon& daemon) {
 }
 
 /// Until no item is open; what a reader sees is committed.
-Result<void> wait_all_ended(platform::SqliteConnection& db) {
+Result<void> wait_all_ended(platform::SqliteConnection& db, Patience& patience) {
   std::int64_t before = -1;
-  Mono moved = platform::mono_now();
   while (true) {
     auto open = db.query_integer("SELECT count(*) FROM work_items WHERE open=1");
     if (!open) return std::move(open).error();
     const std::int64_t now = open->value_or(0);
     if (now == 0) return {};
-    if (now != before) moved = platform::mono_now();
-    before = now;
-    if (platform::mono_now() - moved > kStandstill) {
-      return Error(Code::deadline_exceeded, fmt::format("{} items do not end", now));
-    }
-    if (interrupted_within(kLook)) return Error(Code::cancelled, "interrupted");
+    if (std::exchange(before, now) != now) patience.progress();
+    if (auto good = patience.check(kLook); !good) return good;
   }
 }
 
@@ -151,18 +182,14 @@ Result<void> run_items(const BenchDaemon& daemon, const BenchOptions& options,
   client_options.token = daemon.token();
   // With a rate the moments decide, not the window.
   client_options.window = options.rate > 0 ? answers.due.size() + 1 : options.window;
-  ::mainstay::Client client(client_options);
   auto db = open_database(daemon);
   if (!db) return std::move(db).error();
+  Patience patience(daemon);
+  ::mainstay::Client client(client_options);
   const double cpu_before = daemon.cpu_seconds();
   const Mono start = platform::mono_now();
-  if (!submit_all(client, options, description, answers)) {
-    return Error(Code::cancelled, "interrupted");
-  }
-  if (!client.wait_idle(kStandstill)) {
-    return Error(Code::deadline_exceeded, "submits are not answered");
-  }
-  if (auto ended = wait_all_ended(*db); !ended) return ended;
+  if (auto sent = submit_all(client, options, description, answers, patience); !sent) return sent;
+  if (auto ended = wait_all_ended(*db, patience); !ended) return ended;
   out.seconds = std::chrono::duration<double>(platform::mono_now() - start).count();
   out.cpu_seconds = daemon.cpu_seconds() - cpu_before;
   out.rss_bytes = daemon.rss_bytes();

@@ -87,8 +87,8 @@ class Client {
   /// Waits while the window is full (so not from within a callback). on_finished may be empty:
   /// nobody waits for the end then. A client that is closed first answers `unavailable`.
   void submit(SubmitOptions request, OnAccepted on_accepted, OnFinished on_finished = {});
-  /// Waits until submit() would not wait.
-  void wait_for_room();
+  /// True when submit() would not wait, within `at_most`.
+  bool wait_for_room(std::chrono::nanoseconds at_most);
   /// Submits and waits for the end; the problem's code is in `code` when it was not accepted (then
   /// `state` is empty).
   Finished run(SubmitOptions request);
