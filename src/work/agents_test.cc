@@ -124,6 +124,24 @@ TEST(Agents, ALaterStartThatConnectsFirstLosesTheEarlierOnes) {
   EXPECT_EQ(rig.work->running(), 0);
 }
 
+TEST(Agents, LateNewsOfAnEarlierStartTouchesNothingOfTheLaterOne) {
+  Rig rig;
+  rig.add_agent("a", {"a"}, 2);
+  rig.restart_agent("a");
+  rig.link("a");
+  const auto id = rig.must_submit(item("a"));
+  const auto assign = rig.must_assign();
+  const auto stopped = rig.must_submit(item("a"));
+  rig.must_assign();
+  ASSERT_TRUE(rig.cancel(stopped));
+  rig.work->agent_lost("a", rig.incarnations["a"] - 1, "exited", *rig.directory, rig.now, rig.out);
+  EXPECT_EQ(rig.status(id).state, WorkState::running);
+  EXPECT_EQ(rig.work->stopping(), 1);
+  EXPECT_EQ(rig.directory->find("a")->busy, 2);
+  rig.finish(assign, success());
+  EXPECT_EQ(rig.status(id).state, WorkState::succeeded);
+}
+
 TEST(Restart, ARunningAttemptOfALinkAgentGoesOnWhenItHoldsIt) {
   Rig rig;
   rig.add_agent("a", {"a"});

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,6 +73,8 @@ class RowBook {
         all.ended.push_back({id, entry.status.epoch, entry.status.state});
       }
     }
+    // No order is promised.
+    std::reverse(all.work.begin(), all.work.end());
     return all;
   }
 

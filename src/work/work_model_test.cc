@@ -341,9 +341,13 @@ class World {
 
   void check() {
     std::map<WorkState, std::int64_t> counts;
+    std::map<model::RunId, int> open_files;  // of stage `each`, whose max_parallel is 2
     for (const auto& [id, entry] : rig_.book.work) {
       const model::WorkStatus& now = entry.status;
       ++counts[now.state];
+      if (!model::is_terminal(now.state) && entry.spec->step && entry.spec->step->stage == "each") {
+        EXPECT_LE(++open_files[entry.spec->step->run], 2);
+      }
       auto [seen, fresh] = seen_.try_emplace(id, now);
       const model::WorkStatus& before = seen->second;
       EXPECT_GE(now.epoch, before.epoch) << "epochs only grow";
