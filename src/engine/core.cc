@@ -63,7 +63,7 @@ void Core::on_fact(const model::Fact& fact, Now now, model::Outbox& out) {
         } else if constexpr (std::is_same_v<T, model::AttemptFinished>) {
           work_.on(body, fleet_.directory(), now, out);
         } else if constexpr (std::is_same_v<T, model::AttemptProgress>) {
-          work_.on(body, now, out);
+          work_.on(body, fleet_.directory(), now);
         } else if constexpr (std::is_same_v<T, model::RunArchived>) {
           out.row(model::ArchiveRow{body.run, body.path, body.size_bytes, body.sha256, now.wall});
           out.event(

@@ -41,8 +41,10 @@ struct Agent {
   std::string kill_reason;
   bool was_ready = false;
   Mono ready_at{};
-  bool stalled = false;
-  std::string stall_reason;
+  /// AgentView::signs when they last were seen to move, and when that was.
+  std::uint64_t signs = 0;
+  Mono moved_at{};
+  std::string stall_reason;  ///< empty: it moves
   int failures_in_a_row = 0;
   /// Work was told that the attempts of this incarnation are lost.
   bool lost_told = true;

@@ -95,9 +95,9 @@ TEST(Health, JudgesTheWorstFirst) {
   view.failures_in_a_row = kDegradedAfter;
   view.last_error = "boom";
   EXPECT_EQ(judge(view).reason, "3 failures in a row; last: boom");
-  view.stalled = true;
+  view.stall_reason = "no progress for 30s";
   EXPECT_EQ(judge(view).state, model::AgentState::unhealthy);
-  view.stalled = false;
+  view.stall_reason.clear();
   view.linked = false;
   view.link_reason = "its link is lost: reset";
   EXPECT_EQ(judge(view).reason, "its link is lost: reset");

@@ -52,13 +52,19 @@ void Directory::take(const model::AgentName& name) {
   Entry* found = entry(name);
   if (found == nullptr) return;
   ++found->view.busy;
+  ++found->view.signs;
   recount(*found);
+}
+
+void Directory::note_progress(const model::AgentName& name) {
+  if (Entry* found = entry(name)) ++found->view.signs;
 }
 
 void Directory::release(const model::AgentName& name, model::Incarnation incarnation) {
   Entry* found = entry(name);
   if (found == nullptr || found->view.incarnation != incarnation || found->view.busy == 0) return;
   --found->view.busy;
+  ++found->view.signs;
   recount(*found);
 }
 

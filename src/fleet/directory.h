@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ struct AgentView {
   int slots = 0;
   /// May be over `slots`: attempts that outlived a narrower hello are counted too.
   int busy = 0;
+  /// Counts the signs of life of its attempts: begun, told progress, ended.
+  std::uint64_t signs = 0;
   /// May be given work now (a free slot set aside).
   bool assignable = false;
 };
@@ -49,6 +52,8 @@ class Directory {
   void take(const model::AgentName& name);
   /// Of an earlier incarnation: ignored, its slots went with it.
   void release(const model::AgentName& name, model::Incarnation incarnation);
+  /// An attempt that it holds told progress.
+  void note_progress(const model::AgentName& name);
 
   // ---- for Fleet ------------------------------------------------------------------------------
 

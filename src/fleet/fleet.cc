@@ -114,11 +114,6 @@ void Fleet::note_stuck(const model::AgentName& agent, const std::string& reason,
   supervisor_->note_stuck(agent, reason, {now, out});
 }
 
-void Fleet::note_stall(const model::AgentName& agent, bool stalled, std::string reason, Now now,
-                       model::Outbox& out) {
-  supervisor_->note_stall(agent, stalled, std::move(reason), {now, out});
-}
-
 void Fleet::tick(Now now, model::Outbox& out) {
   supervisor_->tick({now, out});
   registrations_->tick({now, out});

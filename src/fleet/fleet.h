@@ -75,10 +75,6 @@ class Fleet {
   /// ends that.
   void note_outcome(const model::AgentName& agent, bool ok, std::string error, Now now,
                     model::Outbox& out);
-  /// An attempt makes no progress (or does again): no new work while it lasts.
-  void note_stall(const model::AgentName& agent, bool stalled, std::string reason, Now now,
-                  model::Outbox& out);
-
   /// It does not give up a cancelled attempt, so a slot of it is lost: its process is killed and
   /// started anew as its restart policy allows. Its other attempts are lost with it.
   void note_stuck(const model::AgentName& agent, const std::string& reason, Now now,

@@ -226,13 +226,64 @@ TEST(FleetHealth, CountersReachTheRowWithinASecondNotOnEveryFailure) {
   EXPECT_EQ(std::get<model::AgentRow>(rig.out.rows[0]).status.error_count, 500);
 }
 
-TEST(FleetHealth, AStalledAgentGetsNoNewWork) {
-  RestartRig rig;
-  rig.fleet->note_stall("scout", true, "no progress for 30s", rig.now, rig.out);
+/// One agent with two slots that must show progress every 40 s.
+struct StallRig : Rig {
+  StallRig() {
+    model::AgentSpec spec = link_spec("scout", {"s"});
+    spec.concurrency = 2;
+    spec.health.stall_after = seconds(40);
+    command(fleet_of({spec}));
+    up("scout");
+  }
+  void take() { fleet->directory().take("scout"); }
+  void pass(Duration by) {
+    for (const Mono end = now.mono + by; now.mono < end;) move(seconds(10));
+  }
+};
+
+TEST(FleetHealth, AStalledAgentIsToldAndGetsNoNewWorkUntilItMoves) {
+  StallRig rig;
+  rig.pass(seconds(200));
+  EXPECT_EQ(rig.state("scout"), AgentState::healthy) << "it holds nothing";
+  rig.take();
+  rig.pass(seconds(40));
+  EXPECT_EQ(rig.state("scout"), AgentState::healthy);
+  rig.pass(seconds(10));
   EXPECT_EQ(rig.state("scout"), AgentState::unhealthy);
+  EXPECT_EQ(rig.status("scout").reason, "no progress for 40s from the item it holds");
   EXPECT_FALSE(rig.fleet->directory().has_free("s"));
-  rig.fleet->note_stall("scout", false, "", rig.now, rig.out);
+  rig.fleet->directory().note_progress("scout");
+  rig.pass(seconds(10));
+  EXPECT_EQ(rig.state("scout"), AgentState::healthy);
   EXPECT_TRUE(rig.fleet->directory().has_free("s"));
+}
+
+TEST(FleetHealth, WhoTellsProgressNeverStalls) {
+  StallRig rig;
+  rig.take();
+  rig.take();
+  for (int i = 0; i < 20; ++i) {
+    rig.pass(seconds(30));
+    rig.fleet->directory().note_progress("scout");
+    EXPECT_EQ(rig.state("scout"), AgentState::healthy);
+  }
+  rig.fleet->directory().release("scout", rig.status("scout").incarnation);
+  rig.fleet->directory().release("scout", rig.status("scout").incarnation);
+  rig.pass(seconds(300));
+  EXPECT_EQ(rig.state("scout"), AgentState::healthy);
+}
+
+TEST(FleetHealth, ANewStartIsNotBlamedForTheStallOfTheOldOne) {
+  StallRig rig;
+  rig.take();
+  rig.pass(seconds(60));
+  EXPECT_EQ(rig.state("scout"), AgentState::unhealthy);
+  rig.exited("scout", exit_signal(9));
+  rig.pass(seconds(10));
+  rig.up("scout");
+  rig.take();
+  rig.pass(seconds(30));
+  EXPECT_EQ(rig.state("scout"), AgentState::healthy);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ Health judge(const HealthView& view) {
     if (!view.was_ready) return {AgentState::starting, "started; has not said hello yet"};
     return {AgentState::unhealthy, view.link_reason};
   }
-  if (view.stalled) return {AgentState::unhealthy, view.stall_reason};
+  if (!view.stall_reason.empty()) return {AgentState::unhealthy, view.stall_reason};
   if (view.failures_in_a_row >= kDegradedAfter) {
     return {AgentState::degraded,
             fmt::format("{} failures in a row; last: {}", view.failures_in_a_row, view.last_error)};

@@ -19,8 +19,7 @@ struct HealthView {
   bool linked = false;
   /// It has been ready in this incarnation.
   bool was_ready = false;
-  bool stalled = false;
-  std::string stall_reason;
+  std::string stall_reason;  ///< empty: it moves, or holds nothing
   /// Not empty: it was killed or is being killed, and why.
   std::string kill_reason;
   /// Not empty: why its link is gone.

@@ -39,7 +39,6 @@ class Supervisor {
   void on(const model::LinkClosed& fact, Turn turn);
   void note_outcome(const model::AgentName& name, bool ok, const std::string& error, Turn turn);
   void note_stuck(const model::AgentName& name, const std::string& reason, Turn turn);
-  void note_stall(const model::AgentName& name, bool stalled, std::string reason, Turn turn);
 
   void tick(Turn turn);
   std::optional<Mono> next_due() const;
@@ -52,7 +51,7 @@ class Supervisor {
   bool stopped() const;
 
  private:
-  enum class Timer { restart, hello, link, drain };
+  enum class Timer { restart, hello, link, drain, stall };
   struct TimerKey {
     model::AgentName agent;
     Timer timer;
@@ -94,6 +93,8 @@ class Supervisor {
   Agent* find(const model::AgentName& name, model::Incarnation incarnation);
   void refuse_link(const model::LinkOpened& fact, std::string reason, Turn& turn);
   void become_ready(Agent& agent, Turn& turn);
+  void watch_progress(const Agent& agent, Turn& turn);
+  void check_progress(Agent& agent, Turn& turn);
   void lose_link(Agent& agent);
   void tell_lost(Agent& agent, const std::string& reason);
   /// Judges a living agent anew.

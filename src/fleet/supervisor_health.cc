@@ -1,6 +1,7 @@
 // Links, health and timers: the half of the supervisor that judges what runs.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr Duration kRowFlush = std::chrono::seconds(1);
 /// Of an error's text in rows.
 constexpr std::size_t kErrorBytes = 1024;
+constexpr Duration kLeastStallCheck = std::chrono::milliseconds(50);
 
 std::string stop_text(const Agent& agent) {
   if (!agent.kill_reason.empty()) return agent.kill_reason + "; killed, not gone yet";
@@ -67,6 +69,8 @@ void Supervisor::on(const model::LinkOpened& fact, Turn turn) {
     turn.out.effect(model::DrainAgent{fact.agent, fact.link, std::max(Duration{0}, left)});
   } else {
     disarm_all(agent);
+    agent.moved_at = turn.now.mono;
+    watch_progress(agent, turn);
   }
   become_ready(agent, turn);
   advance(turn);
@@ -132,14 +136,28 @@ void Supervisor::note_stuck(const model::AgentName& name, const std::string& rea
   advance(turn);
 }
 
-void Supervisor::note_stall(const model::AgentName& name, bool stalled, std::string reason,
-                            Turn turn) {
-  Agent* agent = find(name);
-  if (agent == nullptr || agent->stalled == stalled) return;
-  agent->stalled = stalled;
-  agent->stall_reason = std::move(reason);
-  refresh(*agent, turn);
-  advance(turn);
+void Supervisor::watch_progress(const Agent& agent, Turn& turn) {
+  const Duration limit = agent.spec->health.stall_after;
+  if (limit <= Duration::zero()) return;
+  arm(agent, Timer::stall, turn.now.mono + std::max<Duration>(limit / 4, kLeastStallCheck));
+}
+
+// Looks now and then instead of keeping a timer per attempt: an agent that works costs nothing, and
+// a stall is told at most a quarter late.
+void Supervisor::check_progress(Agent& agent, Turn& turn) {
+  if (agent.link == 0) return;  // the next link begins anew
+  const AgentView& view = *directory_.find(agent.status.name);
+  const Duration limit = agent.spec->health.stall_after;
+  if (view.busy == 0 || std::exchange(agent.signs, view.signs) != view.signs) {
+    agent.moved_at = turn.now.mono;
+    agent.stall_reason.clear();
+  } else if (turn.now.mono - agent.moved_at >= limit && agent.stall_reason.empty()) {
+    agent.stall_reason =
+        fmt::format("no progress for {} from the {} it holds", base::duration_to_text(limit),
+                    view.busy == 1 ? "item" : fmt::format("{} items", view.busy));
+  }
+  watch_progress(agent, turn);
+  refresh(agent, turn);
 }
 
 void Supervisor::refresh(Agent& agent, Turn& turn) {
@@ -149,10 +167,9 @@ void Supervisor::refresh(Agent& agent, Turn& turn) {
   if (alive && agent.stop_wanted) {
     transition(agent, AgentState::draining, stop_text(agent), turn);
   } else if (alive) {
-    const Health health =
-        judge({!agent.is_exec(), agent.link != 0, agent.was_ready, agent.stalled,
-               agent.stall_reason, agent.kill_reason, agent.link_reason, agent.failures_in_a_row,
-               agent.status.last_error, agent.failed_needs});
+    const Health health = judge(
+        {!agent.is_exec(), agent.link != 0, agent.was_ready, agent.stall_reason, agent.kill_reason,
+         agent.link_reason, agent.failures_in_a_row, agent.status.last_error, agent.failed_needs});
     transition(agent, health.state, health.reason, turn);
   }
   sync_assignable(agent);
@@ -217,7 +234,7 @@ void Supervisor::arm(const Agent& agent, Timer timer, Mono due) {
 }
 
 void Supervisor::disarm_all(const Agent& agent) {
-  for (Timer timer : {Timer::restart, Timer::hello, Timer::link, Timer::drain}) {
+  for (Timer timer : {Timer::restart, Timer::hello, Timer::link, Timer::drain, Timer::stall}) {
     timers_.cancel({agent.status.name, timer});
   }
 }
@@ -258,6 +275,9 @@ void Supervisor::fire(const TimerKey& key, Turn& turn) {
       return;
     case Timer::drain:
       drain_over(*agent, turn);
+      return;
+    case Timer::stall:
+      check_progress(*agent, turn);
       return;
   }
 }

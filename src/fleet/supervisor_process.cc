@@ -28,7 +28,7 @@ void Supervisor::begin_incarnation(Agent& agent) {
   agent.discard = false;
   agent.kill_reason.clear();
   agent.was_ready = false;
-  agent.stalled = false;
+  agent.stall_reason.clear();
   agent.failures_in_a_row = 0;
   agent.lost_told = false;
   directory_.begin_incarnation(agent.status.name, agent.status.incarnation);

@@ -47,7 +47,8 @@ struct HealthPolicy {
   Duration start_grace = std::chrono::seconds(20);
   /// An agent whose link is gone this long, while its process lives, is restarted.
   Duration link_grace = std::chrono::seconds(10);
-  /// An attempt without progress this long marks its agent unhealthy; zero: never.
+  /// An agent that holds work and shows no progress this long is unhealthy until it does: it gets
+  /// no new work. Zero: never.
   Duration stall_after{0};
 };
 

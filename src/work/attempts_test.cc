@@ -292,13 +292,14 @@ TEST(Timeouts, ProgressRefreshesTheIdleTimeout) {
   const auto assign = rig.must_assign();
   for (int i = 0; i < 10; ++i) {
     rig.pass(seconds(1));
-    rig.work->on(model::AttemptProgress{"a", id, assign.epoch, 0.1 * i, ""}, rig.now, rig.out);
+    rig.work->on(model::AttemptProgress{"a", id, assign.epoch, 0.1 * i, ""}, *rig.directory,
+                 rig.now);
   }
   EXPECT_EQ(rig.status(id).state, WorkState::running);
   // Neither another agent nor an old epoch keeps it alive.
   rig.pass(seconds(1));
-  rig.work->on(model::AttemptProgress{"b", id, assign.epoch, 1, ""}, rig.now, rig.out);
-  rig.work->on(model::AttemptProgress{"a", id, assign.epoch - 1, 1, ""}, rig.now, rig.out);
+  rig.work->on(model::AttemptProgress{"b", id, assign.epoch, 1, ""}, *rig.directory, rig.now);
+  rig.work->on(model::AttemptProgress{"a", id, assign.epoch - 1, 1, ""}, *rig.directory, rig.now);
   rig.pass(seconds(1));
   EXPECT_EQ(rig.status(id).error->kind, FailureKind::idle_timeout);
 }

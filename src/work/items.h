@@ -69,7 +69,7 @@ class Items {
 
   void on(const model::AttemptFinished& finished, fleet::Directory& directory, Now now,
           model::Outbox& out);
-  void on(const model::AttemptProgress& progress, Now now);
+  void on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now);
   void agent_lost(const model::AgentName& agent, model::Incarnation incarnation,
                   std::string_view reason, fleet::Directory& directory, Now now,
                   model::Outbox& out);

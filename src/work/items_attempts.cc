@@ -236,13 +236,14 @@ void Items::give_back(Item& item, std::string message, Now now, model::Outbox& o
   put_back(item, Duration::zero(), ending, now, out);
 }
 
-void Items::on(const model::AttemptProgress& progress, Now now) {
+void Items::on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now) {
   Item* item = find(progress.work);
   if (item == nullptr || item->state != model::WorkState::running) return;
   if (item->epoch != progress.epoch || item->attempt->agent != progress.agent) return;
   item->attempt->progress = std::clamp(progress.fraction, 0.0, 1.0);
   item->attempt->idle_at = after(now.mono, item->spec->idle_timeout);
   arm(*item);
+  directory.note_progress(progress.agent);
 }
 
 void Items::refuse_stale(const model::AttemptFinished& finished, const Item* item, Now now,

@@ -81,8 +81,8 @@ void Work::on(const model::AttemptFinished& finished, fleet::Directory& director
   runs_.take_news(run_context);
 }
 
-void Work::on(const model::AttemptProgress& progress, Now now, model::Outbox&) {
-  items_.on(progress, now);
+void Work::on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now) {
+  items_.on(progress, directory, now);
 }
 
 void Work::agent_lost(const model::AgentName& agent, model::Incarnation incarnation,

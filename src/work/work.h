@@ -53,7 +53,7 @@ class Work {
   /// Records the result of the current attempt once; refuses any other (fencing), and says so.
   void on(const model::AttemptFinished& finished, fleet::Directory& directory, Now now,
           model::Outbox& out);
-  void on(const model::AttemptProgress& progress, Now now, model::Outbox& out);
+  void on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now);
   /// This start of the agent, and any before it, is gone.
   void agent_lost(const model::AgentName& agent, model::Incarnation incarnation,
                   const std::string& reason, fleet::Directory& directory, Now now,

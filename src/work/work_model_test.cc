@@ -201,8 +201,8 @@ class World {
 
   void progress(SimAgent& agent) {
     for (const auto& [key, assign] : agent.working) {
-      rig_.work->on(model::AttemptProgress{agent.name, key.first, key.second, 0.5, ""}, rig_.now,
-                    rig_.out);
+      rig_.work->on(model::AttemptProgress{agent.name, key.first, key.second, 0.5, ""},
+                    *rig_.directory, rig_.now);
     }
   }
 
