@@ -142,7 +142,7 @@ class AdoptionTest : public testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(ByCgroupAndWalk, AdoptionTest, testing::Bool(),
                          [](const auto& used) { return used.param ? "cgroup" : "walk"; });
 
-TEST_P(AdoptionTest, ALivingAgentIsWatchedAgain) {
+TEST_P(AdoptionTest, B4ALivingAgentIsWatchedAgain) {
   FormerDaemon daemon(dir_.path(), spec_, GetParam());
   daemon.kill();
   platform::ProcessIdentity process = from_model(daemon.started.process);
@@ -169,7 +169,7 @@ TEST_P(AdoptionTest, ALivingAgentIsWatchedAgain) {
   EXPECT_FALSE(platform::is_alive(process));
 }
 
-TEST_P(AdoptionTest, AnUnwantedAgentIsKilledBeforeTheAnswer) {
+TEST_P(AdoptionTest, B4AnUnwantedAgentIsKilledBeforeTheAnswer) {
   FormerDaemon daemon(dir_.path(), spec_, GetParam());
   daemon.kill();
   TestNode node(dir_.path(), GetParam());
@@ -184,7 +184,7 @@ TEST_P(AdoptionTest, AnUnwantedAgentIsKilledBeforeTheAnswer) {
 }
 
 /// The daemon died between the intent and the start's report: no identity is known.
-TEST_P(AdoptionTest, AProcessWithoutRecordedIdentityIsFoundAndKilled) {
+TEST_P(AdoptionTest, B4AProcessWithoutRecordedIdentityIsFoundAndKilled) {
   FormerDaemon daemon(dir_.path(), spec_, GetParam());
   daemon.kill();
   TestNode node(dir_.path(), GetParam());
@@ -196,7 +196,7 @@ TEST_P(AdoptionTest, AProcessWithoutRecordedIdentityIsFoundAndKilled) {
 }
 
 /// Faults A9: the recorded number may be another process's by now. It is left alone.
-TEST_P(AdoptionTest, AReusedNumberIsNeitherAdoptedNorKilled) {
+TEST_P(AdoptionTest, A9B4AReusedNumberIsNeitherAdoptedNorKilled) {
   auto stranger = platform::spawn(platform::shell("exec sleep 1000"));
   ASSERT_TRUE(stranger);
   model::ProcessIdentity recorded = to_model(stranger->identity);
@@ -216,7 +216,7 @@ TEST_P(AdoptionTest, AReusedNumberIsNeitherAdoptedNorKilled) {
 }
 
 /// The main process died while no daemon watched; what it left goes before a new one may start.
-TEST_P(AdoptionTest, RemainsOfADeadAgentAreKilled) {
+TEST_P(AdoptionTest, B4RemainsOfADeadAgentAreKilled) {
   spec_ = python_agent(
       "import os, signal, time\n"
       "child = os.fork()\n"
@@ -242,7 +242,7 @@ TEST_P(AdoptionTest, RemainsOfADeadAgentAreKilled) {
 }
 
 /// A command agent's process has nobody to give its result to: it is gone before anything starts.
-TEST_P(AdoptionTest, CommandAgentsProcessesDoNotOutliveTheirDaemon) {
+TEST_P(AdoptionTest, B4CommandAgentsProcessesDoNotOutliveTheirDaemon) {
   FormerDaemon daemon(dir_.path(), spec_, GetParam(), true);
   ASSERT_EQ(daemon.exec_processes.size(), std::size_t{kNastyProcesses});
   daemon.kill();
@@ -257,7 +257,7 @@ TEST_P(AdoptionTest, CommandAgentsProcessesDoNotOutliveTheirDaemon) {
 
 /// The database was lost or restored: nobody asks for the old incarnation, and a new start must not
 /// make a second copy.
-TEST_P(AdoptionTest, AForgottenCopyIsKilledBeforeANewStart) {
+TEST_P(AdoptionTest, B4AForgottenCopyIsKilledBeforeANewStart) {
   FormerDaemon daemon(dir_.path(), spec_, GetParam());
   daemon.kill();
   TestNode node(dir_.path(), GetParam());
@@ -270,7 +270,7 @@ TEST_P(AdoptionTest, AForgottenCopyIsKilledBeforeANewStart) {
 }
 
 /// Processes of another data folder are none of our business.
-TEST_P(AdoptionTest, AnotherInstancesAgentsAreLeftAlone) {
+TEST_P(AdoptionTest, B4AnotherInstancesAgentsAreLeftAlone) {
   platform::TestDir other;
   FormerDaemon daemon(other.path(), spec_, GetParam(), true);
   {

@@ -114,7 +114,7 @@ TEST_F(ExecAgentsTest, StderrIsLogLinesInTheItemsContext) {
   EXPECT_EQ(line->context.component, "stub");
 }
 
-TEST_F(ExecAgentsTest, ExitsMeanWhatTheySay) {
+TEST_F(ExecAgentsTest, A1ExitsMeanWhatTheySay) {
   TestNode node(dir_.path());
   struct Case {
     const char* script;
@@ -147,7 +147,7 @@ TEST_F(ExecAgentsTest, ExitsMeanWhatTheySay) {
   }
 }
 
-TEST_F(ExecAgentsTest, ACommandThatIsNotThereFailsForGood) {
+TEST_F(ExecAgentsTest, A14ACommandThatIsNotThereFailsForGood) {
   TestNode node(dir_.path());
   auto outcome = run(node, work(spec_of({"no-such-linter"}, model::AgentKind::exec)));
   ASSERT_TRUE(outcome.error);
@@ -172,7 +172,7 @@ TEST_F(ExecAgentsTest, LargeOutputsAreStoredAndTooLargeOnesRefused) {
 }
 
 /// A cancelled attempt is told once, when all of its tree is gone.
-TEST_F(ExecAgentsTest, CancelEndsTheWholeTree) {
+TEST_F(ExecAgentsTest, A5CancelEndsTheWholeTree) {
   for (bool use_cgroups : {true, false}) {
     SCOPED_TRACE(use_cgroups ? "cgroups" : "walk");
     platform::TestDir dir;

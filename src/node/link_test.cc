@@ -29,7 +29,7 @@ TEST(Link, AnAgentOpensItsLinkOverBothSockets) {
   }
 }
 
-TEST(Link, AWrongOrMissingTokenIsRefused) {
+TEST(Link, I3AWrongOrMissingTokenIsRefused) {
   Rig rig;
   rig.expect("scout", 1);
   TestAgent liar(rig.server->unix_target(), "another");
@@ -41,7 +41,7 @@ TEST(Link, AWrongOrMissingTokenIsRefused) {
   EXPECT_TRUE(rig.no_facts());
 }
 
-TEST(Link, ATokenOfAnotherAgentIsRefused) {
+TEST(Link, I3ATokenOfAnotherAgentIsRefused) {
   Rig rig;
   rig.expect("scout", 1, "token of scout");
   rig.expect("critic", 1, "token of critic");

@@ -39,7 +39,7 @@ class ProcessAgentsTest : public testing::Test {
 };
 
 /// Faults A1: the exit is told once, with its cause.
-TEST_F(ProcessAgentsTest, ExitIsToldOnceWithItsCause) {
+TEST_F(ProcessAgentsTest, A1ExitIsToldOnceWithItsCause) {
   TestNode node(dir_.path());
   start(node, shell_agent("exit 0"), 1);
   auto exited = node.wait_for<ProcessExited>();
@@ -57,7 +57,7 @@ TEST_F(ProcessAgentsTest, ExitIsToldOnceWithItsCause) {
 }
 
 /// Faults A13: exactly the environment of the brief; the token is the one whose hash is expected.
-TEST_F(ProcessAgentsTest, SeesOnlyItsOwnEnvironmentAndDescriptors) {
+TEST_F(ProcessAgentsTest, A13SeesOnlyItsOwnEnvironmentAndDescriptors) {
   ::setenv("MAINSTAY_TEST_SECRET", "must not leak", 1);
   TestNode node(dir_.path());
   auto spec = std::make_shared<model::AgentSpec>(*python_agent(
@@ -90,7 +90,7 @@ TEST_F(ProcessAgentsTest, SeesOnlyItsOwnEnvironmentAndDescriptors) {
 }
 
 /// Faults A14: permanent failures are told as such, before anything counts as started.
-TEST_F(ProcessAgentsTest, StartFailuresAreToldApart) {
+TEST_F(ProcessAgentsTest, A14StartFailuresAreToldApart) {
   TestNode node(dir_.path());
   node.apply(model::StartProcess{"stub", 1, spec_of({"no-such-agent"}, model::AgentKind::link)});
   auto failed = node.wait_for<ProcessStartFailed>();
@@ -116,7 +116,7 @@ TEST_F(ProcessAgentsTest, StopIsASigtermFirst) {
 }
 
 /// Faults A4: SIGKILL when the grace is over, not before, and not much later.
-TEST_F(ProcessAgentsTest, IgnoringSigtermEndsWithTheGrace) {
+TEST_F(ProcessAgentsTest, A4IgnoringSigtermEndsWithTheGrace) {
   TestNode node(dir_.path());
   start(node, shell_agent("trap '' TERM; echo ready; exec sleep 1000"));
   ASSERT_TRUE(node.wait_for_log("ready"));
@@ -141,7 +141,7 @@ TEST_F(ProcessAgentsTest, ASecondStopCanOnlyShortenTheGrace) {
 }
 
 /// Faults A5, by cgroup and by walking /proc: nothing of it remains when its exit is told.
-TEST_F(ProcessAgentsTest, NothingRemainsOfATreeThatIsStopped) {
+TEST_F(ProcessAgentsTest, A5NothingRemainsOfATreeThatIsStopped) {
   for (bool use_cgroups : {true, false}) {
     SCOPED_TRACE(use_cgroups ? "cgroups" : "walk");
     platform::TestDir dir;
@@ -165,7 +165,7 @@ TEST_F(ProcessAgentsTest, NothingRemainsOfATreeThatIsStopped) {
 }
 
 /// What a process leaves behind when it ends by itself goes too, before its exit is told.
-TEST_F(ProcessAgentsTest, NothingRemainsOfATreeWhoseRootEnds) {
+TEST_F(ProcessAgentsTest, A5NothingRemainsOfATreeWhoseRootEnds) {
   for (bool use_cgroups : {true, false}) {
     SCOPED_TRACE(use_cgroups ? "cgroups" : "walk");
     platform::TestDir dir;
@@ -179,7 +179,7 @@ TEST_F(ProcessAgentsTest, NothingRemainsOfATreeWhoseRootEnds) {
 }
 
 /// Faults A12: a closed stdout, or one handed to a process that lives on, hides no exit.
-TEST_F(ProcessAgentsTest, ExitIsSeenWhoeverHoldsItsStdout) {
+TEST_F(ProcessAgentsTest, A12ExitIsSeenWhoeverHoldsItsStdout) {
   TestNode node(dir_.path());
   start(node, shell_agent("exec >&- 2>&-; exit 3"), 1);
   EXPECT_EQ(node.wait_for<ProcessExited>()->status.code, 3);
@@ -242,7 +242,7 @@ TEST_F(ProcessAgentsTest, LinkEffectsGoToTheLink) {
 }
 
 /// A8: children that agents orphan to us do not stay zombies.
-TEST_F(ProcessAgentsTest, OrphansOfAgentsAreReaped) {
+TEST_F(ProcessAgentsTest, A8OrphansOfAgentsAreReaped) {
   TestNode node(dir_.path(), false);
   auto started = start(node, python_agent("import os, time\n"
                                           "for _ in range(20):\n"

@@ -13,7 +13,7 @@ namespace mainstay::platform {
 namespace {
 
 /// Faults B7: the second one refuses, names the owner, and touches nothing.
-TEST(FileLock, SecondOwnerIsRefusedAndToldWhoHasIt) {
+TEST(FileLock, B7SecondOwnerIsRefusedAndToldWhoHasIt) {
   TestDir dir;
   std::string path = dir / "daemon.lock";
   auto first = FileLock::acquire(path);
@@ -27,7 +27,7 @@ TEST(FileLock, SecondOwnerIsRefusedAndToldWhoHasIt) {
   EXPECT_EQ(*FileLock::owner(path), ::getpid());
 }
 
-TEST(FileLock, AStaleFileDoesNotStandInTheWay) {
+TEST(FileLock, B7AStaleFileDoesNotStandInTheWay) {
   TestDir dir;
   std::string path = dir / "daemon.lock";
   ASSERT_TRUE(write_file_atomic(path, "4194303999 and some rubbish that is longer"));
@@ -37,7 +37,7 @@ TEST(FileLock, AStaleFileDoesNotStandInTheWay) {
   EXPECT_EQ(*read_file(path), std::to_string(::getpid()) + "\n");
 }
 
-TEST(FileLock, IsFreeOnceItsOwnerIsKilled) {
+TEST(FileLock, B7IsFreeOnceItsOwnerIsKilled) {
   TestDir dir;
   std::string path = dir / "daemon.lock";
   int ready[2];

@@ -30,7 +30,7 @@ TEST(Files, WritesAtomicallyAndReadsBack) {
   EXPECT_EQ(list_dir(dir.path())->size(), 1U) << "a temporary file was left";
 }
 
-TEST(Files, FailedAtomicWriteLeavesTheOldFileAndNoTemporary) {
+TEST(Files, C1FailedAtomicWriteLeavesTheOldFileAndNoTemporary) {
   TestDir dir;
   std::string path = dir / "target";
   ASSERT_TRUE(make_dirs(path));
@@ -105,7 +105,7 @@ TEST(Files, ReserveReallyTakesItsBlocks) {
 }
 
 /// Faults C6: a small pipe forces short writes, a storm of signals forces EINTR; no byte is lost.
-TEST(Files, WriteAllSurvivesShortWritesAndSignals) {
+TEST(Files, C6WriteAllSurvivesShortWritesAndSignals) {
   struct sigaction on_signal {};
   on_signal.sa_handler = [](int) {};
   struct sigaction before {};

@@ -29,7 +29,7 @@ TEST(Json, RoundTripsCompactly) {
   EXPECT_EQ(to_text(*parse_json(" { \"z\" : 1 , \"a\" : 2.0 } ")), R"({"z":1,"a":2.0})");
 }
 
-TEST(Json, RefusesWhatIsNotStrict) {
+TEST(Json, H2RefusesWhatIsNotStrict) {
   EXPECT_THAT(refusal(R"({"a":1,"b":{"x":1,"x":2}})"),
               HasSubstr("byte 18: the key \"x\" comes twice"));
   EXPECT_THAT(refusal(R"({"a":1,"\u0061":2})"), HasSubstr("byte 7: the key \"a\" comes twice"));
@@ -61,7 +61,7 @@ TEST(Json, RefusesWhatIsNotStrict) {
   EXPECT_THAT(refusal(std::string_view("[1\0]", 4)), HasSubstr("not valid JSON"));
 }
 
-TEST(Json, BoundsDepthAndSize) {
+TEST(Json, H2BoundsDepthAndSize) {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };
@@ -86,7 +86,7 @@ TEST(Json, WritesAnyBytesAsAValidString) {
   EXPECT_TRUE(parse_json(out));
 }
 
-TEST(Json, ReadsEveryNumberToItsNearestDouble) {
+TEST(Json, H2ReadsEveryNumberToItsNearestDouble) {
   for (const std::string_view text :
        {"1844674407407730955144077306555073709551615477587", "0.1234567890123456789012345678901",
         "9007199254740993.0", "2.2250738585072011e-308", "179769313486231570000000000000e279"}) {

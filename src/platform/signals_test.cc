@@ -49,7 +49,7 @@ class SignalledProcess {
   pid_t pid_ = 0;
 };
 
-TEST(SignalWatch, FirstDrainsSecondEndsNow) {
+TEST(SignalWatch, B6FirstDrainsSecondEndsNow) {
   SignalledProcess daemon;
   daemon.send(SIGTERM);
   EXPECT_EQ(daemon.next(), 'd');
@@ -59,7 +59,7 @@ TEST(SignalWatch, FirstDrainsSecondEndsNow) {
   EXPECT_EQ(daemon.next(), 'n');
 }
 
-TEST(SignalWatch, AStormOfHangupsIsAFewReloadsAndHarmsNothing) {
+TEST(SignalWatch, B6AStormOfHangupsIsAFewReloadsAndHarmsNothing) {
   SignalledProcess daemon;
   for (int i = 0; i < 1000; ++i) daemon.send(SIGHUP);
   daemon.send(SIGTERM);

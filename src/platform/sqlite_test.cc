@@ -181,7 +181,7 @@ TEST(MemoryVfs, WithoutSyncsAPowerLossTakesAcknowledgedRows) {
   EXPECT_GT(lost, 10) << "the disk's model must be able to show a missing sync";
 }
 
-TEST(MemoryVfs, AFailedSyncIsNotMendedByTheNextOneUnlessPagesAreWrittenAgain) {
+TEST(MemoryVfs, C4AFailedSyncIsNotMendedByTheNextOneUnlessPagesAreWrittenAgain) {
   int lost_without = 0;
   for (const bool rewrite : {false, true}) {
     for (std::uint64_t seed = 1; seed <= 40; ++seed) {

@@ -42,7 +42,7 @@ TEST(OperatorToken, AFileThatIsOpenToOthersOrNotATokenIsRefused) {
   EXPECT_THAT(refused.error().message(), ::testing::HasSubstr("others"));
 }
 
-TEST(TokenCheck, KnowsItsTokenOnly) {
+TEST(TokenCheck, J5KnowsItsTokenOnly) {
   const TokenCheck check("ms_op_secret");
   EXPECT_TRUE(check.matches("ms_op_secret"));
   for (const std::string_view wrong : {"", "ms_op_secre", "ms_op_secret ", "MS_OP_SECRET"}) {

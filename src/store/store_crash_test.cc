@@ -115,7 +115,7 @@ void expect_there(const std::string& dir, model::Sequence acknowledged) {
   EXPECT_EQ(db.query_text("PRAGMA integrity_check").value(), "ok");
 }
 
-TEST(StoreCrash, KilledAtRandomMomentsItLosesNothingAcknowledged) {
+TEST(StoreCrash, B1KilledAtRandomMomentsItLosesNothingAcknowledged) {
   platform::TestDir dir;
   base::Random random(20'261'121);
   model::Sequence acknowledged = 0;
@@ -135,7 +135,7 @@ TEST(StoreCrash, KilledAtRandomMomentsItLosesNothingAcknowledged) {
   EXPECT_GT(acknowledged, 1'000);
 }
 
-TEST(StoreCrash, KilledAtEachNamedPointItComesBack) {
+TEST(StoreCrash, B2KilledAtEachNamedPointItComesBack) {
   for (const std::string_view point : base::enum_names<FailPoint>()) {
     SCOPED_TRACE(std::string(point));
     platform::TestDir dir;

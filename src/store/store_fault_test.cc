@@ -63,7 +63,7 @@ std::set<std::string> agents_in(const Store& store) {
   return names;
 }
 
-TEST(StoreFaults, AFailedSyncIsToldMendedAndNothingIsLost) {
+TEST(StoreFaults, C4AFailedSyncIsToldMendedAndNothingIsLost) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     MemoryVfs vfs("store-fsync", seed);
@@ -95,7 +95,7 @@ TEST(StoreFaults, AFailedSyncIsToldMendedAndNothingIsLost) {
   }
 }
 
-TEST(StoreFaults, RandomErrorsAndPowerLossesLoseNoAcknowledgedBatch) {
+TEST(StoreFaults, C4RandomErrorsAndPowerLossesLoseNoAcknowledgedBatch) {
   std::uint64_t failed = 0;
   std::uint64_t acknowledged = 0;
   for (std::uint64_t seed = 1; seed <= kTrials; ++seed) {
@@ -139,7 +139,7 @@ TEST(StoreFaults, RandomErrorsAndPowerLossesLoseNoAcknowledgedBatch) {
   EXPECT_GT(acknowledged, 10 * kTrials) << "and really acknowledge some";
 }
 
-TEST(StoreFaults, AFullDiskWithoutReserveWaitsForSpace) {
+TEST(StoreFaults, C1AFullDiskWithoutReserveWaitsForSpace) {
   MemoryVfs vfs("store-full", 3);
   TestRows rows;
   std::vector<StorageChanged> told;
@@ -159,7 +159,7 @@ TEST(StoreFaults, AFullDiskWithoutReserveWaitsForSpace) {
   EXPECT_TRUE(told[1].writable);
 }
 
-TEST(StoreFaults, ADamagedDatabaseAcknowledgesNothingMore) {
+TEST(StoreFaults, C5ADamagedDatabaseAcknowledgesNothingMore) {
   MemoryVfs vfs("store-rot", 4);
   TestRows rows;
   StorageChanged last;
@@ -210,7 +210,7 @@ class Told {
   std::vector<StorageChanged> changes_;
 };
 
-TEST(StoreFaults, TheThreadRetriesByItself) {
+TEST(StoreFaults, C4TheThreadRetriesByItself) {
   MemoryVfs vfs("store-thread", 5);
   TestRows rows;
   Told told;
@@ -226,7 +226,7 @@ TEST(StoreFaults, TheThreadRetriesByItself) {
   EXPECT_EQ(store->counters().troubles, 1U);
 }
 
-TEST(StoreFaults, AnErrorOfTheCheckpointReopensTheDatabase) {
+TEST(StoreFaults, C4AnErrorOfTheCheckpointReopensTheDatabase) {
   MemoryVfs vfs("store-checkpoint", 6);
   TestRows rows;
   Told told;
@@ -259,7 +259,7 @@ TEST(StoreFaults, AnErrorOfTheCheckpointReopensTheDatabase) {
   EXPECT_EQ(count_agents(*store), sent);
 }
 
-TEST(StoreFaults, ADiskThatDoesNotAnswerIsToldAndTakenBack) {
+TEST(StoreFaults, C7ADiskThatDoesNotAnswerIsToldAndTakenBack) {
   MemoryVfs vfs("store-stall", 7);
   TestRows rows;
   Told told;
@@ -314,7 +314,7 @@ void write_ballast(const std::string& path) {
   }
 }
 
-TEST(StoreFaults, AFullDiskGivesUpTheReserveAndTakesItAgain) {
+TEST(StoreFaults, C1C3AFullDiskGivesUpTheReserveAndTakesItAgain) {
   platform::TestDir dir;
   SmallDisk disk;
   const std::string why = disk.mount(dir.path(), "16m");
@@ -352,7 +352,7 @@ TEST(StoreFaults, AFullDiskGivesUpTheReserveAndTakesItAgain) {
   EXPECT_EQ(count_agents(*store), sent);
 }
 
-TEST(StoreFaults, WithoutRoomForTheReserveItStartsAsFull) {
+TEST(StoreFaults, C1WithoutRoomForTheReserveItStartsAsFull) {
   platform::TestDir dir;
   SmallDisk disk;
   const std::string why = disk.mount(dir.path(), "16m");

@@ -84,7 +84,7 @@ TEST_F(HttpLimitsTest, G4AHeadThatTricklesDoesNotGetMoreTime) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 408 "));
 }
 
-TEST_F(HttpLimitsTest, ABodyBelowTheLeastRateIsRefusedThoughItNeverStops) {
+TEST_F(HttpLimitsTest, G4ABodyBelowTheLeastRateIsRefusedThoughItNeverStops) {
   settings.min_body_bytes_per_s = 1'000'000;
   settings.body_idle_timeout = milliseconds(200);
   serve();
@@ -100,7 +100,7 @@ TEST_F(HttpLimitsTest, ABodyBelowTheLeastRateIsRefusedThoughItNeverStops) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 408 "));
 }
 
-TEST_F(HttpLimitsTest, AClientThatTakesNothingIsCutOff) {
+TEST_F(HttpLimitsTest, G4AClientThatTakesNothingIsCutOff) {
   body = std::string(32UL * 1024 * 1024, 'x');
   serve();
   RawClient client;

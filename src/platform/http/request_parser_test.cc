@@ -199,7 +199,7 @@ TEST(RequestParser, H1RefusesWhatCouldBeReadInTwoWays) {
   }
 }
 
-TEST(RequestParser, BoundsHeadBodyFieldsAndChunkLines) {
+TEST(RequestParser, H1BoundsHeadBodyFieldsAndChunkLines) {
   const RequestLimits limits{.max_head_bytes = 1024, .max_body_bytes = 10};
   const auto get = [](std::size_t padding) {
     return "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(padding, 'x') + "\r\n\r\n";

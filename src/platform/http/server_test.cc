@@ -126,7 +126,7 @@ TEST_F(HttpServerTest, H1BadRequestsAreAnsweredAndClosedAndNothingBehindThemIsRe
   EXPECT_EQ(server->stats().malformed, 4U);
 }
 
-TEST_F(HttpServerTest, TooLargeIsRefusedBeforeItIsRead) {
+TEST_F(HttpServerTest, H1TooLargeIsRefusedBeforeItIsRead) {
   HttpServerSettings settings;
   settings.limits = {.max_head_bytes = 1024, .max_body_bytes = 100};
   settings.max_bodies_bytes = 50;

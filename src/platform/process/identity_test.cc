@@ -29,7 +29,7 @@ TEST(Identity, ReadsAStatLineWithABadName) {
 }
 
 /// Faults A9, invariant 6: a PID whose start time or boot is another's is never signalled.
-TEST(Identity, AnotherProcessOfThatPidIsNeverSignalled) {
+TEST(Identity, A9AnotherProcessOfThatPidIsNeverSignalled) {
   auto process = spawn(shell("exec sleep 1000"));
   ASSERT_TRUE(process);
   ProcessIdentity earlier = process->identity;
@@ -51,7 +51,7 @@ TEST(Identity, AnotherProcessOfThatPidIsNeverSignalled) {
 }
 
 /// A pidfd outlives its number: a signal after the exit goes nowhere, never to a later process.
-TEST(Identity, PidfdOfADeadProcessHitsNobody) {
+TEST(Identity, A9PidfdOfADeadProcessHitsNobody) {
   auto process = spawn(shell("exit 0"));
   ASSERT_TRUE(process);
   ASSERT_TRUE(wait_exit(process->pidfd));
@@ -78,7 +78,7 @@ TEST(Identity, ReadsTheEnvironmentOfAnotherProcess) {
   wait_exit(process->pidfd);
 }
 
-TEST(Reaping, OrphansAreReapedAndOthersChildrenAreNot) {
+TEST(Reaping, A8OrphansAreReapedAndOthersChildrenAreNot) {
   ASSERT_TRUE(become_subreaper());
   // Our child, which leaves an orphan in its session that dies after it.
   Pipe pipe;

@@ -83,7 +83,7 @@ void expect_all_gone(const Nasty& nasty) {
   for (const auto& process : nasty.all) EXPECT_FALSE(is_alive(process)) << process.pid;
 }
 
-TEST(ProcessTreeKill, ByCgroupNothingRemains) {
+TEST(ProcessTreeKill, A5ByCgroupNothingRemains) {
   auto base = usable_base();
   if (!base) GTEST_SKIP() << CgroupBase::find("x").error().message();
   auto group = Cgroup::make(*base, "nasty-1");
@@ -107,7 +107,7 @@ TEST(ProcessTreeKill, ByCgroupNothingRemains) {
 }
 
 /// The same tree where cgroups cannot be used.
-TEST(ProcessTreeKill, ByWalkNothingRemains) {
+TEST(ProcessTreeKill, A5ByWalkNothingRemains) {
   Nasty nasty = start_nasty(-1);
   ProcessTree tree(nasty.process.identity, kMarker, std::nullopt);
   expect_members(tree, nasty.all);
@@ -122,7 +122,7 @@ TEST(ProcessTreeKill, ByWalkNothingRemains) {
 }
 
 /// After a crash of the daemon only the marker leads to what a dead first process left behind.
-TEST(ProcessTreeKill, ByMarkerWhenTheFirstProcessIsGone) {
+TEST(ProcessTreeKill, A5ByMarkerWhenTheFirstProcessIsGone) {
   Nasty nasty = start_nasty(-1);
   send_signal(nasty.process.pidfd, SIGKILL);
   wait_exit(nasty.process.pidfd);

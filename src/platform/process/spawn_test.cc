@@ -20,7 +20,7 @@ namespace {
 using testing::Test;
 
 /// Faults A1: every way to end is told apart.
-TEST(Spawn, ExitIsRecordedWithItsCause) {
+TEST(Spawn, A1ExitIsRecordedWithItsCause) {
   EXPECT_EQ(run_to_end(shell("exit 0"))->exit.code, 0);
   EXPECT_EQ(run_to_end(shell("exit 37"))->exit.code, 37);
   auto killed = run_to_end(shell("kill -TERM $$"));
@@ -29,7 +29,7 @@ TEST(Spawn, ExitIsRecordedWithItsCause) {
   EXPECT_FALSE(killed->exit.core_dumped);
 }
 
-TEST(Spawn, CoreDumpIsRecorded) {
+TEST(Spawn, A1CoreDumpIsRecorded) {
   TestDir dir;
   SpawnRequest request = shell("ulimit -c unlimited 2>/dev/null || exit 77; kill -SEGV $$");
   request.working_dir = dir.path();
@@ -44,7 +44,7 @@ TEST(Spawn, CoreDumpIsRecorded) {
 }
 
 /// Faults A13: descriptors 0 to 2 and no other, whatever this process has open.
-TEST(Spawn, ChildSeesOnlyItsThreeDescriptors) {
+TEST(Spawn, A13ChildSeesOnlyItsThreeDescriptors) {
   int leak_plain = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC, on purpose
   int leak_high = ::fcntl(leak_plain, F_DUPFD, 700);
   SpawnRequest request = shell("");
@@ -61,7 +61,7 @@ TEST(Spawn, ChildSeesOnlyItsThreeDescriptors) {
   ::close(leak_high);
 }
 
-TEST(Spawn, ChildSeesOnlyTheEnvironmentGiven) {
+TEST(Spawn, A13ChildSeesOnlyTheEnvironmentGiven) {
   ::setenv("MAINSTAY_TEST_SECRET", "must not leak", 1);
   SpawnRequest request;
   request.argv = {"env"};
@@ -157,7 +157,7 @@ class SpawnFailure : public Test {
 };
 
 /// Faults A14: each failure is its own error.
-TEST_F(SpawnFailure, EachHasItsReason) {
+TEST_F(SpawnFailure, A14EachHasItsReason) {
   EXPECT_EQ(reason_of(command({"/nonexistent/agent"})), StartFailure::not_found);
   EXPECT_EQ(reason_of(command({"no-such-program-anywhere"})), StartFailure::not_found);
   EXPECT_NE(message_.find("PATH"), std::string::npos) << message_;
@@ -186,7 +186,7 @@ TEST_F(SpawnFailure, EachHasItsReason) {
   EXPECT_EQ(reason_of(nowhere), StartFailure::working_dir);
 }
 
-TEST_F(SpawnFailure, WrongMachineIsWrongFormat) {
+TEST_F(SpawnFailure, A14WrongMachineIsWrongFormat) {
   auto program = read_file("/bin/true");
   ASSERT_TRUE(program);
   (*program)[18] = 0x08;  // e_machine: MIPS
@@ -194,7 +194,7 @@ TEST_F(SpawnFailure, WrongMachineIsWrongFormat) {
   EXPECT_EQ(reason_of(command({file("mips", *program, 0755)})), StartFailure::wrong_format);
 }
 
-TEST_F(SpawnFailure, TextBusyMayPassAndHugeArgumentsMayNot) {
+TEST_F(SpawnFailure, A14TextBusyMayPassAndHugeArgumentsMayNot) {
   std::string path = file("busy", *read_file("/bin/true"), 0755);
   Fd writer(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   EXPECT_EQ(reason_of(command({path})), StartFailure::text_busy);
