@@ -77,11 +77,12 @@ void Loop::stop(Duration patience) {
 }
 
 void Loop::command(model::CommandBody body, std::string principal, OnReply on_reply) {
+  std::unique_lock lock(mutex_);
   if (storage_stuck_) {
+    lock.unlock();
     on_reply(Error(Code::storage_failed, "the work database does not take commits now"));
     return;
   }
-  std::unique_lock lock(mutex_);
   if (stopping_) {
     lock.unlock();
     on_reply(Error(Code::unavailable, "the daemon is stopping"));
@@ -111,14 +112,39 @@ void Loop::fact(model::Fact fact) {
 
 void Loop::storage_changed(const model::StorageChanged& change) {
   const Code code = change.full ? Code::storage_full : Code::storage_failed;
-  storage_stuck_ = !change.writable && !change.full;
-  if (!change.writable) {
+  const bool stuck = !change.writable && !change.full;
+  std::vector<Post> unserved;
+  {
+    std::lock_guard lock(mutex_);
+    storage_stuck_ = stuck;
+    if (stuck) unserved = take_commands();
+  }
+  for (Post& post : unserved) post.on_reply(Error(code, change.reason));
+  {
+    const Error unknown(code, change.reason + "; the outcome of this request is unknown");
     std::lock_guard lock(in_flight_mutex_);
-    for (auto& release : in_flight_) {
-      release->refuse(Error(code, change.reason + "; the outcome of this request is unknown"));
+    trouble_ = stuck ? std::optional(unknown) : std::nullopt;
+    if (!change.writable) {
+      for (auto& release : in_flight_) release->refuse(unknown);
     }
   }
   fact(change);
+}
+
+/// The commands that wait, out of the mailbox: the loop may not come to them for as long as the
+/// disk stands still, since it waits for the turns under way. With mutex_ held.
+std::vector<Loop::Post> Loop::take_commands() {
+  std::vector<Post> commands;
+  std::deque<Post> facts;
+  for (Post& post : mailbox_) {
+    if (post.on_reply)
+      commands.push_back(std::move(post));
+    else
+      facts.push_back(std::move(post));
+  }
+  mailbox_ = std::move(facts);
+  commands_waiting_ = 0;
+  return commands;
 }
 
 std::shared_ptr<const Snapshot> Loop::snapshot() const {
@@ -200,6 +226,8 @@ void Loop::give(model::Outbox out) {
   {
     std::lock_guard lock(in_flight_mutex_);
     in_flight_.push_back(release);
+    // A turn that was being played when the trouble was told.
+    if (trouble_) release->refuse(*trouble_);
   }
   ports_.commit({std::move(out.rows), std::move(out.events), [this, release] { finish(release); }});
 }

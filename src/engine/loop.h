@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -70,7 +71,8 @@ class Loop {
 
   void command(model::CommandBody body, std::string principal, OnReply on_reply);
   void fact(model::Fact fact);
-  /// From the store: commits fail, or succeed again. Commands under way are answered at once.
+  /// From the store: commits fail, or succeed again. Commands that wait or are under way are
+  /// answered at once.
   void storage_changed(const model::StorageChanged& change);
 
   /// The newest published picture; never null.
@@ -85,6 +87,7 @@ class Loop {
 
   void run();
   std::vector<Post> take_posts();
+  std::vector<Post> take_commands();
   void play_turn(std::vector<Post> posts);
   void give(model::Outbox out);
   void finish(const std::shared_ptr<Release>& release);
@@ -100,12 +103,14 @@ class Loop {
   std::deque<Post> mailbox_;
   std::size_t commands_waiting_ = 0;
   bool stopping_ = false;
+  bool storage_stuck_ = false;
 
   std::mutex in_flight_mutex_;
   std::condition_variable in_flight_changed_;
   std::deque<std::shared_ptr<Release>> in_flight_;
+  /// Set while commits do not come back.
+  std::optional<Error> trouble_;
 
-  std::atomic<bool> storage_stuck_ = false;
   std::atomic<std::uint64_t> next_token_ = 1;
   std::unordered_map<model::ReplyToken, OnReply> waiting_;  // the loop's thread only
   Mono published_at_{};

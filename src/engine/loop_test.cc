@@ -191,6 +191,28 @@ TEST_F(LoopTest, C4AFailingStoreAnswersAtOnceAndOnlyOnce) {
   loop->stop(kPatience);
 }
 
+// With turns under way that do not come back, the loop itself stands still.
+TEST_F(LoopTest, C7WhoeverWaitsIsAnsweredWhenTheDiskDoesNotAnswer) {
+  auto loop = make({65'536, 4'096, 1});
+  auto in_flight = submit(*loop);
+  ASSERT_TRUE(store_.wait_held(1));
+  std::vector<std::future<Answer>> waiting;
+  for (int i = 0; i < 10; ++i) waiting.push_back(submit(*loop));
+  loop->storage_changed({false, false, "the disk does not answer"});
+  EXPECT_EQ(value(in_flight).error().code(), Code::storage_failed);
+  for (auto& answer : waiting) {
+    ASSERT_TRUE(answered(answer)) << "it is not left in the mailbox";
+    EXPECT_EQ(value(answer).error().code(), Code::storage_failed);
+  }
+  store_.let_go();
+  loop->storage_changed({true, false, ""});
+  auto later = submit(*loop);
+  store_.let_go();
+  EXPECT_TRUE(value(later).has_value());
+  EXPECT_EQ(store_.held(), 0U) << "nothing of what was refused is done after all";
+  loop->stop(kPatience);
+}
+
 TEST_F(LoopTest, C1AFullDiskRefusesNewWorkByTheCore) {
   auto loop = make();
   loop->storage_changed({false, true, "no space left"});
