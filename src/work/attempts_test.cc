@@ -217,6 +217,22 @@ TEST(Attempts, FailuresCarryTheirContext) {
   EXPECT_TRUE(context->contains("hint"));
 }
 
+TEST(Attempts, TheAgentsOwnHintGoesBeforeThatOfTheCode) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  for (const char* said : {R"({"hint":"name another folder"})", R"({"hint":7})", R"({})"}) {
+    const auto id = rig.must_submit(item("a"));
+    model::AttemptOutcome outcome = failed(FailureKind::error, true);
+    outcome.error->context_json = said;
+    rig.finish(rig.must_assign(), outcome);
+    const auto context = platform::parse_json_object(rig.status(id).error->context_json);
+    ASSERT_TRUE(context);
+    const std::string hint(context->at("hint").as_string());
+    EXPECT_EQ(hint == "name another folder", std::string(said).find("name") != std::string::npos);
+    EXPECT_FALSE(hint.empty());
+  }
+}
+
 TEST(Attempts, ContextThatIsNotJsonIsKeptAsText) {
   Rig rig;
   rig.add_agent("a", {"a"});

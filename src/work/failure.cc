@@ -13,6 +13,7 @@ constexpr std::size_t kDescriptionExcerpt = 120;
 constexpr std::size_t kMaxCode = 128;
 constexpr std::size_t kMaxMessage = 8UL * 1024;
 constexpr std::size_t kMaxReported = 64UL * 1024;
+constexpr std::size_t kMaxHint = 400;
 
 EventBody item_context(const Item& item, std::string_view hint) {
   const model::WorkSpec& spec = *item.spec;
@@ -33,6 +34,16 @@ std::string_view hint_of(std::string_view code) {
   const auto found = std::find_if(base::kCodes.begin(), base::kCodes.end(),
                                   [code](const base::CodeInfo& info) { return info.name == code; });
   return found == base::kCodes.end() ? base::code_info(Code::handler_failed).hint : found->hint;
+}
+
+/// What the agent says to do about it: it knows better than a code's page. "" when it says nothing.
+std::string reported_hint(std::string_view json) {
+  if (json.empty() || json.size() > kMaxReported) return "";
+  const auto context = platform::parse_json_object(json);
+  if (!context) return "";
+  const platform::Json* hint = context->if_contains("hint");
+  if (hint == nullptr || !hint->is_string()) return "";
+  return base::excerpt(std::string(hint->get_string()), kMaxHint);
 }
 
 /// What the agent sent as context, if it can be embedded: it is not ours, so it is checked.
@@ -67,7 +78,8 @@ model::WorkError reported_failure(model::WorkError reported, const Item& item) {
   if (reported.message.size() > kMaxMessage) {
     reported.message = base::excerpt(reported.message, kMaxMessage);
   }
-  EventBody body = item_context(item, hint_of(reported.code));
+  const std::string said = reported_hint(reported.context_json);
+  EventBody body = item_context(item, said.empty() ? hint_of(reported.code) : said);
   add_reported(body, reported.context_json);
   reported.context_json = std::move(body).take();
   return reported;
