@@ -5,6 +5,7 @@ MODEL_API_KEY, MODEL_BASE_URL and MODEL_NAME name any OpenAI-compatible endpoint
 import os
 import pathlib
 import sys
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
@@ -15,19 +16,21 @@ agent = mainstay.Agent("critic")
 BASE_URL = "https://api.openai.com/v1"
 MODEL = "gpt-4o-mini"
 MOST_SECONDS = 60.0
+#: Of the stage's time, what the model may take; the rest is for saying what it did.
+SHARE = 0.8
 
 
 @agent.capability("review.critique")
 def critique(item, ctx):
     """Input: reviewer's ranking."""
-    key = os.environ.get("MODEL_API_KEY", "")
+    key = os.environ.get("MODEL_API_KEY", "").strip()
     if not key:
         return skipped(ctx, "MODEL_API_KEY is not set, so no model was asked")
     if not item.input["hotspots"]:
         return skipped(ctx, "there is nothing to give an opinion on")
     base_url = os.environ.get("MODEL_BASE_URL") or BASE_URL
     name = os.environ.get("MODEL_NAME") or MODEL
-    seconds = min(MOST_SECONDS, (ctx.time_left or MOST_SECONDS) * 0.9)
+    seconds = min(MOST_SECONDS, (ctx.time_left or MOST_SECONDS) * SHARE)
     try:
         with ctx.span("chat", model=name):
             answer = model.ask(base_url, key, name, model.messages_for(item.input), seconds)
@@ -37,7 +40,7 @@ def critique(item, ctx):
         raise mainstay.Permanent(str(error), code="model_refused",
                                  hint="check MODEL_API_KEY, MODEL_BASE_URL and MODEL_NAME"
                                  ) from None
-    provider = base_url.split("://", 1)[-1].split("/", 1)[0]
+    provider = urllib.parse.urlsplit(base_url).netloc
     ctx.usage(provider=provider, model=answer.model, llm_requests=1, **answer.usage)
     ctx.component("metrics").info("model answered", model=answer.model, **answer.usage)
     return {"skipped": False, "model": answer.model, "text": answer.text}

@@ -1,4 +1,5 @@
 """Reads the history and the tree of a repository, once, for everybody after it."""
+import json
 import os
 import pathlib
 import sys
@@ -12,24 +13,30 @@ agent = mainstay.Agent("scout")
 #: Of the stage's time, what reading the history may take; the rest is for the answer.
 SHARE = 0.7
 WITHOUT_LIMIT = 60.0
+FIX = "name a folder inside a git repository, such as `--input path=/any/git/repo`"
 
 
 @agent.capability("repo.scan")
 def scan(item, ctx):
-    """Input: {"path": folder}, from the project folder if it is relative."""
+    """Input: {"path": folder}, from the project folder if it is relative; `max_files` if wanted."""
     said = item.input if isinstance(item.input, dict) else {}
     path = said.get("path")
     if not isinstance(path, str) or not path:
-        raise mainstay.Permanent('expected {"path": FOLDER}, the folder of a git repository',
-                                 code="input_invalid", hint="mainstay run review --input path=.")
+        got = json.dumps(path) if "path" in said else "nothing"
+        raise mainstay.Permanent("input.path: expected the folder of a git repository as text, "
+                                 f"got {got}", code="input_invalid", hint=FIX)
+    most = said.get("max_files", survey.MAX_FILES)
+    if type(most) is not int or most < 1:
+        raise mainstay.Permanent("input.max_files: expected a number from 1 on, got "
+                                 + json.dumps(most), code="input_invalid", hint=FIX)
     folder = os.path.join(os.environ.get("MAINSTAY_PROJECT", ""), os.path.expanduser(path))
     try:
         with ctx.span("survey", path=folder):
             report = survey.survey(folder, SHARE * (ctx.time_left or WITHOUT_LIMIT),
-                                   int(said.get("max_files") or survey.MAX_FILES))
+                                   most)
     except git.NotARepository as error:
-        raise mainstay.Permanent(str(error), code="not_a_repository",
-                                 hint="name a folder inside a git repository") from None
+        raise mainstay.Permanent(f"input.path: {error}", code="not_a_repository",
+                                 hint=FIX) from None
     except git.GitTimeout as error:
         raise mainstay.Retryable(str(error), code="git_timeout") from None
     except git.GitError as error:

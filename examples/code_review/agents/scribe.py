@@ -10,7 +10,7 @@ import mainstay  # noqa: E402
 from review import report  # noqa: E402
 
 agent = mainstay.Agent("scribe")
-SHOWN = ("path", "heat", "churn", "commits", "reasons")
+SHOWN = ("path", "heat", "churn", "commits", "authors", "reasons")
 
 
 @agent.capability("report.write")
@@ -22,7 +22,11 @@ def write(item, ctx):
     folder.mkdir(parents=True, exist_ok=True)
     gate = ranked["gate"]
     summary = {"gate_passed": gate["passed"], "violations": gate["count"],
-               "files": ranked["totals"]["files"],
+               "gate_lines": [report.violation_text(v) for v in gate["violations"]] or
+                             [report.limits_text(gate)],
+               "files": ranked["totals"]["files"], "notes": ranked["notes"],
+               "opinion_title": report.opinion_title(critique),
+               "opinion": report.critique_text(critique),
                "hottest": [{key: spot[key] for key in SHOWN}
                            for spot in ranked["hotspots"][:report.HOTTEST]]}
     files = {"report.md": report.markdown(ranked, critique),

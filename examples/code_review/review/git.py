@@ -76,7 +76,8 @@ def run(root: str, *arguments: str, seconds: float = 10.0) -> bytes:
 def open_repository(path: str) -> Repository:
     """The repository that `path` lies in."""
     if not os.path.isdir(path):
-        raise NotARepository(f"{path} is not a folder")
+        raise NotARepository(f"{path} is not a folder" if os.path.lexists(path) else
+                             f"there is no folder {path}")
     try:
         bare = run(path, "rev-parse", "--is-bare-repository").strip() == b"true"
         where = "--absolute-git-dir" if bare else "--show-toplevel"

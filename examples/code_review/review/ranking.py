@@ -15,6 +15,8 @@ from . import duplicates
 HOTSPOTS = 25
 COPIES = 20
 VIOLATIONS = 40
+#: From here on a function's lines and nesting are named among the reasons.
+LONG, DEEP = 40, 4
 #: The defaults of the gate; the pipeline's input may say others.
 GATE = {"max_function_lines": 100, "max_nesting": 5, "max_duplicated_percent": 5.0}
 
@@ -69,10 +71,14 @@ def reasons(file: Mapping[str, Any], lint: int) -> List[str]:
     out = [f"{file['churn']} lines changed in {plural(file['commits'], 'commit')} by "
            f"{plural(file['authors'], 'author')}"]
     named = file.get("named") or []
-    if named and named[0]["lines"] >= 40:
-        out.append(f"{named[0]['name']} has {named[0]['lines']} lines")
+    longest = named[0] if named and named[0]["lines"] >= LONG else None
     deepest = max(named, key=lambda f: f["nesting"], default=None)
-    if deepest and deepest["nesting"] >= 4:
+    if deepest and deepest["nesting"] < DEEP:
+        deepest = None
+    if longest:
+        also = f" and nests {deepest['nesting']} deep" if longest is deepest else ""
+        out.append(f"{longest['name']} has {longest['lines']} lines{also}")
+    if deepest and deepest is not longest:
         out.append(f"{deepest['name']} nests {deepest['nesting']} deep")
     if file["copied_lines"] >= 12:
         out.append(f"{file['copied_lines']} lines are copies")

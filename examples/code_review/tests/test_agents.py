@@ -153,6 +153,59 @@ def test_a_model_that_is_not_there_is_busy(server, ranked, monkeypatch):
     assert call(critic.agent, "review.critique", ranked).failure.code == "model_busy"
 
 
+@pytest.mark.parametrize("answer", [
+    [], {"choices": []}, {"choices": [{"message": {"content": 3}}]}, "text", None, 7,
+    {"choices": "abc"}, {"choices": [{"message": "hi"}]}])
+def test_answers_that_make_no_sense_are_refused(server, ranked, answer):
+    server.scripted = [(200, answer)]
+    assert call(critic.agent, "review.critique", ranked).failure.code == "model_refused"
+
+
+def test_usage_that_makes_no_sense_counts_nothing(server, ranked):
+    for usage in ([], "many", {"prompt_tokens": 1 << 70, "completion_tokens": -1,
+                               "prompt_tokens_details": [1]}, {"prompt_tokens": "7"}):
+        server.scripted = [(200, {"usage": usage, "model": None, "choices": [
+            {"message": {"content": "half a pair: \ud800"}}]})]
+        outcome = call(critic.agent, "review.critique", ranked)
+        assert good(outcome)["text"] == "half a pair: ?" and good(outcome)["model"] == "tiny"
+        assert not any("tokens" in key for key in outcome.usage[0])
+
+
+def test_a_server_that_repeats_the_key_is_not_quoted(server, ranked):
+    for status, body in ((401, {"error": {"message": "wrong key sk-secret-test"}}),
+                         (500, {"error": "sk-secret-test"}), (200, {"key": "sk-secret-test"})):
+        server.scripted = [(status, body)]
+        failure = call(critic.agent, "review.critique", ranked).failure
+        assert "sk-secret" not in failure.message and "[redacted]" in failure.message
+    server.scripted = [(200, {"model": "sk-secret-test", "choices": [
+        {"message": {"content": "your key is sk-secret-test"}}]})]
+    outcome = call(critic.agent, "review.critique", ranked)
+    assert "sk-secret" not in json.dumps([good(outcome), outcome.usage])
+
+
+def test_a_redirect_does_not_take_the_key_elsewhere(server, ranked):
+    other = OpenAiServer()
+    try:
+        server.scripted = [(302, {"error": "moved"})]
+        server.location = other.url + "/chat/completions"
+        failure = call(critic.agent, "review.critique", ranked).failure
+    finally:
+        other.stop()
+    assert failure.code == "model_refused" and other.requests == []
+
+
+@pytest.mark.parametrize("name, value", [
+    ("MODEL_BASE_URL", "file:///etc/passwd"), ("MODEL_BASE_URL", "api.example.org/v1"),
+    ("MODEL_BASE_URL", "http://user:sk-secret@example.org"), ("MODEL_API_KEY", "a\nHost: evil"),
+    ("MODEL_API_KEY", "schlüssel")])
+def test_settings_that_cannot_be_used_are_named(server, ranked, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    failure = call(critic.agent, "review.critique", ranked).failure
+    assert failure.code == "model_refused" and name in failure.message
+    assert "sk-secret" not in failure.message and "evil" not in failure.message
+    assert server.requests == []
+
+
 # -- cppcheck -------------------------------------------------------------------------------------
 
 def lint(repo, file, **env):
