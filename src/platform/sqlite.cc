@@ -281,14 +281,17 @@ struct VfsFile {
   std::vector<std::max_align_t> bytes;  // more than needed: one unit per byte, for the alignment
 };
 
+// SQLite's Unix VFS takes less than 128 KiB in one call: it cuts the higher bits off a length, and
+// says "full" when nothing is left of it (seekAndWriteFd in os_unix.c).
+constexpr sqlite3_int64 kRewriteChunk = 64 * 1024;
+
 int rewrite(VfsFile& file) {
   const sqlite3_io_methods* methods = file.get()->pMethods;
   sqlite3_int64 size = 0;
   if (int rc = methods->xFileSize(file.get(), &size); rc != SQLITE_OK) return rc;
-  std::vector<char> chunk(1 << 20);
-  for (sqlite3_int64 at = 0; at < size; at += static_cast<sqlite3_int64>(chunk.size())) {
-    const int length = static_cast<int>(
-        std::min<sqlite3_int64>(static_cast<sqlite3_int64>(chunk.size()), size - at));
+  std::vector<char> chunk(kRewriteChunk);
+  for (sqlite3_int64 at = 0; at < size; at += kRewriteChunk) {
+    const int length = static_cast<int>(std::min(kRewriteChunk, size - at));
     if (int rc = methods->xRead(file.get(), chunk.data(), length, at); rc != SQLITE_OK) return rc;
     if (int rc = methods->xWrite(file.get(), chunk.data(), length, at); rc != SQLITE_OK) return rc;
   }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "platform/files.h"
 #include "platform/sqlite_memory_vfs.h"
 #include "platform/test_dir.h"
 
@@ -216,6 +217,22 @@ TEST(MemoryVfs, C4AFailedSyncIsNotMendedByTheNextOneUnlessPagesAreWrittenAgain) 
     }
   }
   EXPECT_GT(lost_without, 0) << "the trap that rewrite_and_sync is for must exist in the model";
+}
+
+// Whatever the size: the Unix VFS does not take every length.
+TEST(Sqlite, C4ALogOnARealDiskIsWrittenAgainAsItWas) {
+  const TestDir dir;
+  const std::string path = dir / "some.db-wal";
+  ASSERT_TRUE(write_file_atomic(dir / "some.db", ""));  // the log's permissions are taken from it
+  for (const std::size_t size : {0UL, 1UL, 65'536UL, 131'072UL, 1'048'576UL, 3'300'001UL}) {
+    std::string content(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) content[i] = static_cast<char>(i * 31 % 251);
+    ASSERT_TRUE(write_file_atomic(path, content));
+    const Result<void> done = rewrite_and_sync(path, "");
+    EXPECT_TRUE(done) << size << ": " << (done ? "" : done.error().to_text());
+    EXPECT_EQ(*read_file(path), content);
+  }
+  EXPECT_TRUE(rewrite_and_sync(dir / "absent", "")) << "nothing to write again";
 }
 
 }  // namespace
