@@ -83,15 +83,7 @@ void ApiBackend::command(model::CommandBody body, std::string principal,
 }
 
 void ApiBackend::store_payload(std::string json, api::OnResult<model::Payload> on_stored) {
-  parts_.reader.read<model::Payload>(
-      [this, json = std::move(json)](SqliteConnection&) -> Result<model::Payload> {
-        auto name = parts_.store.blobs().put(json);
-        if (!name) return std::move(name).error();
-        model::Payload payload = model::Payload::of(json);
-        payload.blob = std::move(*name);
-        return payload;
-      },
-      std::move(on_stored));
+  payloads_.put(std::move(json), std::move(on_stored));
 }
 
 std::shared_ptr<const api::FleetSnapshot> ApiBackend::fleet() {
@@ -103,8 +95,10 @@ std::shared_ptr<const api::FleetSnapshot> ApiBackend::fleet() {
   to->pipelines = parts_.fleet->pipelines;
   to->ready = parts_.ready;
   to->stopping = from->stopping;
-  to->storage_writable = from->storage_writable;
-  to->storage_reason = from->storage_reason;
+  // From the store itself: the loop stands still with a disk that does not answer.
+  model::StorageChanged storage = parts_.store.state();
+  to->storage_writable = storage.writable;
+  to->storage_reason = std::move(storage.reason);
   to->last_sequence = from->last_sequence;
   to->queued = from->queued;
   to->delayed = from->delayed;

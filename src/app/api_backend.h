@@ -11,6 +11,7 @@
 
 #include "api/backend.h"
 #include "app/log_followers.h"
+#include "app/payload_writer.h"
 #include "app/project.h"
 #include "app/row_reader.h"
 #include "bus/bus.h"
@@ -36,7 +37,8 @@ class ApiBackend : public api::Backend {
     std::function<void()> shut_down;
   };
 
-  explicit ApiBackend(Parts parts) : parts_(std::move(parts)) {}
+  explicit ApiBackend(Parts parts)
+      : parts_(std::move(parts)), payloads_(parts_.store, parts_.events) {}
 
   void command(model::CommandBody body, std::string principal,
                api::OnResult<model::ReplyBody> on_reply) override;
@@ -71,6 +73,7 @@ class ApiBackend : public api::Backend {
   Result<std::string> log_place(platform::SqliteConnection& db, const api::LogQuery& query) const;
 
   Parts parts_;
+  PayloadWriter payloads_;
   LogFollowers followers_;
 };
 

@@ -349,6 +349,7 @@ Result<void> Daemon::start_api() {
   settings.version = kVersion;
   settings.commit = kCommit;
   settings.operator_token = token_;
+  settings.debug = config_.settings.get(config::kDebug);
   settings.allowed_hosts = config_.settings.get(config::kHttpAllowedHosts);
   settings.phases = config_.settings.get(config::kWorkPhases);
   settings.wall = platform::wall_now;
@@ -389,6 +390,8 @@ void Daemon::append_metrics(std::string& out) const {
   add("mainstay_store_rows_total", "Row changes made durable", store.rows);
   add("mainstay_store_events_total", "Events made durable", store.events);
   add("mainstay_store_failed_commits_total", "Commits that failed", store.failed_commits);
+  add("mainstay_store_reopens_total", "Reopenings of the database after an error of the disk",
+      store.reopens);
   add("mainstay_store_waiting_changes", "Changes that wait for a commit", store.waiting_changes);
   add("mainstay_node_processes_started_total", "Processes started", node.processes_started);
   add("mainstay_node_log_lines_total", "Lines read from agents", node.log_lines);
