@@ -12,6 +12,11 @@ namespace {
 constexpr std::size_t kColumns = 80;
 constexpr std::size_t kMaxSteps = 24;
 constexpr std::size_t kMaxMessages = 10;
+// So many lines an error may take, for what matters often stands at its end, behind a path. Those
+// of many steps get one each: the summary stays at about 10 KB.
+constexpr int kErrorLines = 3;
+constexpr int kMessageLines = 2;
+constexpr std::size_t kManySteps = 8;
 
 const std::string& rule() {
   static const std::string kRule = std::string(kColumns, '=') + "\n";
@@ -24,6 +29,30 @@ std::string heading(std::string_view title) { return rule() + std::string(title)
 void add_line(std::string& out, const std::string& line) {
   out += base::excerpt(line, kColumns);
   out += '\n';
+}
+
+// Where the first line of a text ends: at its last space, or where a character does.
+std::size_t line_end(std::string_view text, std::size_t columns) {
+  if (text.size() <= columns) return text.size();
+  const std::size_t space = text.rfind(' ', columns);
+  if (space != std::string_view::npos && space > columns / 2) return space;
+  std::size_t end = columns;
+  while (end > 1 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  return end;
+}
+
+// The text after the lead, on as many lines as it needs and may have, below each other.
+void add_wrapped(std::string& out, std::string_view lead, std::string_view text, int most_lines) {
+  const std::size_t columns = kColumns - lead.size();
+  std::string start(lead);
+  for (int line = 1; line < most_lines && text.size() > columns; ++line) {
+    const std::size_t end = line_end(text, columns);
+    add_line(out, start + std::string(text.substr(0, end)));
+    text.remove_prefix(end);
+    text = base::trim(text);
+    start.assign(lead.size(), ' ');
+  }
+  add_line(out, start + std::string(text));
 }
 
 std::string_view result_word(model::StepState state) {
@@ -66,11 +95,11 @@ void add_head(std::string& out, const RunReport& report) {
   add_line(out, "End:       " + seconds_text(report.finished_at));
   add_line(out, "Duration:  " + base::duration_for_people(report.finished_at - report.started_at));
   add_line(out, "Result:    " + upper(to_text(report.state)));
-  if (!report.error.empty()) add_line(out, "Error:     " + report.error);
+  if (!report.error.empty()) add_wrapped(out, "Error:     ", report.error, kErrorLines);
   out += '\n';
 }
 
-void add_step(std::string& out, const StepReport& step) {
+void add_step(std::string& out, const StepReport& step, int error_lines) {
   if (step.number == 0) {
     add_line(out, fmt::format("Step ---: {} {}", result_word(step.state), step.stage));
     return;
@@ -91,14 +120,14 @@ void add_step(std::string& out, const StepReport& step) {
   } else {
     add_line(out, "  - Note: Template-based generation (no LLM calls)");
   }
-  if (!step.error.empty()) add_line(out, "  - Error: " + step.error);
+  if (!step.error.empty()) add_wrapped(out, "  - Error: ", step.error, error_lines);
 }
 
 void add_messages(std::string& out, std::string_view title, std::int64_t count,
                   const std::vector<std::string>& lines) {
   add_line(out, fmt::format("{}: {}", title, count));
   const std::size_t shown = std::min(lines.size(), kMaxMessages);
-  for (std::size_t i = 0; i < shown; ++i) add_line(out, "  - " + lines[i]);
+  for (std::size_t i = 0; i < shown; ++i) add_wrapped(out, "  - ", lines[i], kMessageLines);
   const std::int64_t rest = count - static_cast<std::int64_t>(shown);
   if (rest > 0) add_line(out, fmt::format("  - ({} more in the logs)", rest));
 }
@@ -112,7 +141,8 @@ std::string render_summary(const RunReport& report) {
   const std::size_t shown = std::min(report.steps.size(), kMaxSteps);
   model::Usage total;
   for (const StepReport& step : report.steps) total.add(step.usage);
-  for (std::size_t i = 0; i < shown; ++i) add_step(out, report.steps[i]);
+  const int error_lines = report.steps.size() > kManySteps ? 1 : kErrorLines;
+  for (std::size_t i = 0; i < shown; ++i) add_step(out, report.steps[i], error_lines);
   if (report.steps.size() > shown) {
     add_line(out, fmt::format("({} more steps in metrics.json)", report.steps.size() - shown));
   }
