@@ -28,7 +28,11 @@ Api::~Api() { stop(Duration(0)); }
 
 Result<void> Api::start() {
   context_->ends->start();
-  return server_->start();
+  auto started = server_->start();
+  if (started || started.error().code() != Code::environment_invalid) return started;
+  return Error(std::move(started).error())
+      .with_hint("another fleet may use it: set http.listen to another port, or to port 0 for any "
+                 "free one");
 }
 
 std::string Api::address() const { return server_->address(); }

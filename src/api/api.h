@@ -24,6 +24,8 @@ struct ApiSettings {
   std::vector<std::string> allowed_hosts;
   /// The setting work.phases.
   std::vector<std::string> phases;
+  /// The setting debug: problems tell their causes.
+  bool debug = false;
   /// The clock of `deadline` checks.
   std::function<Wall()> wall;
   platform::HttpServerSettings http;

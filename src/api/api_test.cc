@@ -192,15 +192,12 @@ TEST_F(ApiTest, ListsPageByCursor) {
 }
 
 TEST_F(ApiTest, ErrorsOfTheLoopBecomeProblemsWithRetryAfter) {
-  backend.refuse_commands = Error(Code::overloaded, "1000000 items wait")
-                                .with("limit", "1000000")
-                                .caused_by(Error(Code::internal, "below"));
+  backend.refuse_commands = Error(Code::overloaded, "1000000 items wait").with("limit", "1000000");
   auto refused = call("POST", "/v1/work", kItem);
   EXPECT_EQ(refused.status, 429);
   EXPECT_EQ(refused.header("retry-after"), "1");
   EXPECT_EQ(text_at(json(refused), "/retryable"), "true");
   EXPECT_EQ(text_at(json(refused), "/fields/limit"), "1000000");
-  EXPECT_EQ(text_at(json(refused), "/causes/0/detail"), "below");
   backend.refuse_commands = Error(Code::storage_full, "no space");
   refused = call("POST", "/v1/runs", R"({"pipeline":"p"})");
   EXPECT_EQ(refused.status, 503);
@@ -355,6 +352,31 @@ TEST_F(ApiTest, DownStopsTheFleetThenTheDaemon) {
   EXPECT_EQ(call("POST", "/v1/fleet:down").status, 200);
   EXPECT_TRUE(std::holds_alternative<model::StopFleet>(backend.commands.back()));
   EXPECT_EQ(backend.shut_downs, 1);
+}
+
+class DebugApiTest : public ApiTest {
+ protected:
+  DebugApiTest() { debug = true; }
+};
+
+Error refused_because() {
+  return Error(Code::storage_failed, "cannot commit")
+      .caused_by(Error(Code::io_failed, "write: I/O error").with("path", "/data/mainstay.db"));
+}
+
+TEST_F(ApiTest, CausesStayInsideUnlessDebugIsOn) {
+  backend.refuse_commands = refused_because();
+  const auto problem = json(call("POST", "/v1/runs", R"({"pipeline":"p"})"));
+  EXPECT_EQ(text_at(problem, "/detail"), "cannot commit");
+  EXPECT_EQ(platform::at_pointer(problem, "/causes"), nullptr);
+}
+
+TEST_F(DebugApiTest, ProblemsTellTheirCausesWithFields) {
+  backend.refuse_commands = refused_because();
+  const auto problem = json(call("POST", "/v1/runs", R"({"pipeline":"p"})"));
+  EXPECT_EQ(text_at(problem, "/causes/0/code"), "io_failed");
+  EXPECT_EQ(text_at(problem, "/causes/0/detail"), "write: I/O error");
+  EXPECT_EQ(text_at(problem, "/causes/0/fields/path"), "/data/mainstay.db");
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ void reply(ApiContext& api, const CallPtr& call, int status, std::string json,
 }
 
 void reply_error(ApiContext& api, const CallPtr& call, const Error& error) {
-  platform::HttpResponse response = problem_response(error);
+  platform::HttpResponse response = problem_response(error, 0, api.causes());
   api.count(*call->route, response.status);
   call->responder.send(std::move(response));
 }

@@ -14,6 +14,7 @@
 #include "api/backend.h"
 #include "api/end_watch.h"
 #include "api/gate.h"
+#include "api/problem.h"
 #include "api/routes.h"
 #include "api/work_request.h"
 
@@ -31,6 +32,7 @@ class ApiContext : public std::enable_shared_from_this<ApiContext> {
   platform::EventLoop& loop;
   Backend& backend;
   const ApiSettings settings;
+  Causes causes() const { return settings.debug ? Causes::told : Causes::hidden; }
   const Gate gate;
   const std::string openapi;
   const std::shared_ptr<EndWatch> ends;

@@ -45,12 +45,19 @@ Code code_of_status(int status) {
   }
 }
 
+void write_fields(JsonWriter& json, const Error& error) {
+  json.key("fields").begin_object();
+  for (const auto& [name, value] : error.fields()) json.member(name, value);
+  json.end_object();
+}
+
 void write_causes(JsonWriter& json, const Error& error) {
   if (error.cause() == nullptr) return;
   json.key("causes").begin_array();
   for (const Error* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
     json.begin_object();
     json.member("code", cause->code_name()).member("detail", cause->message());
+    write_fields(json, *cause);
     json.end_object();
   }
   json.end_array();
@@ -58,7 +65,7 @@ void write_causes(JsonWriter& json, const Error& error) {
 
 }  // namespace
 
-std::string problem_json(const Error& error, int status) {
+std::string problem_json(const Error& error, int status, Causes causes) {
   const base::CodeInfo& info = base::code_info(error.code());
   std::string out;
   JsonWriter json(out);
@@ -70,19 +77,17 @@ std::string problem_json(const Error& error, int status) {
   json.member("code", info.name);
   json.member("retryable", info.retryable);
   json.member("hint", error.hint());
-  json.key("fields").begin_object();
-  for (const auto& [name, value] : error.fields()) json.member(name, value);
-  json.end_object();
-  write_causes(json, error);
+  write_fields(json, error);
+  if (causes == Causes::told) write_causes(json, error);
   json.end_object();
   return out;
 }
 
-platform::HttpResponse problem_response(const Error& error, int status) {
+platform::HttpResponse problem_response(const Error& error, int status, Causes causes) {
   platform::HttpResponse response;
   response.status = status == 0 ? base::code_info(error.code()).http_status : status;
   response.content_type = kProblemType;
-  response.body = problem_json(error, status);
+  response.body = problem_json(error, status, causes);
   if (response.status == 429 || response.status == 503) {
     const bool slow = error.code() == Code::storage_full || error.code() == Code::storage_failed;
     response.headers.emplace_back("Retry-After", slow ? "5" : "1");

@@ -4,6 +4,7 @@
 // own. Answers that a retry may help carry Retry-After.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,14 @@ namespace mainstay::api {
 
 inline constexpr std::string_view kProblemType = "application/problem+json";
 
+/// Whether the chain of causes is told, with their fields: only where the setting `debug` is on,
+/// since it tells of the daemon's inside.
+enum class Causes : std::uint8_t { hidden, told };
+
 /// The problem as a JSON object text. `status` 0: that of the error's code.
-std::string problem_json(const base::Error& error, int status = 0);
-platform::HttpResponse problem_response(const base::Error& error, int status = 0);
+std::string problem_json(const base::Error& error, int status = 0, Causes causes = Causes::hidden);
+platform::HttpResponse problem_response(const base::Error& error, int status = 0,
+                                        Causes causes = Causes::hidden);
 /// For what the HTTP server refuses by itself (400, 408, 413, 431, 501, 503, …).
 platform::HttpResponse refusal_response(int status, std::string_view reason);
 

@@ -23,10 +23,14 @@ constexpr std::string_view kSchemas = R"json(
    "detail": {"type": "string"}, "code": {"type": "string"}, "retryable": {"type": "boolean"},
    "hint": {"type": "string"}, "fields": {"$ref": "#/components/schemas/labels"},
    "causes": {
-    "type": "array",
+    "description": "Only where the setting debug is on", "type": "array",
     "items": {
-     "type": "object", "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
-     "additionalProperties": false, "required": ["code", "detail"]
+     "type": "object",
+     "properties": {
+      "code": {"type": "string"}, "detail": {"type": "string"},
+      "fields": {"$ref": "#/components/schemas/labels"}
+     },
+     "additionalProperties": false, "required": ["code", "detail", "fields"]
     }
    }
   },

@@ -22,6 +22,7 @@ class ApiTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ApiSettings settings;
+    settings.debug = debug;
     settings.version = "0.1.0";
     settings.commit = "abc";
     settings.operator_token = kTestToken;
@@ -65,6 +66,8 @@ class ApiTest : public ::testing::Test {
   }
 
   platform::EventLoop loop{"api", 2};
+  /// The setting debug; to be said before SetUp.
+  bool debug = false;
   TestBackend backend;
   std::unique_ptr<Api> api;
   std::unique_ptr<platform::HttpClient> client;

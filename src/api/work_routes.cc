@@ -139,8 +139,9 @@ void submit_batch(ApiContext& api, const CallPtr& call) {
     submit_one(
         api, std::move((*specs)[i]), call->principal,
         [api = api.shared_from_this(), call, answers, i](Result<model::WorkAccepted> accepted) {
-          answers->results[i] = accepted ? accepted_json(*accepted)
-                                         : R"({"error":)" + problem_json(accepted.error()) + "}";
+          answers->results[i] =
+              accepted ? accepted_json(*accepted)
+                       : R"({"error":)" + problem_json(accepted.error(), 0, api->causes()) + "}";
           if (answers->left.fetch_sub(1) == 1) reply(*api, call, 200, answers->json());
         });
   }

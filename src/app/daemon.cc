@@ -349,6 +349,7 @@ Result<void> Daemon::start_api() {
   settings.version = kVersion;
   settings.commit = kCommit;
   settings.operator_token = token_;
+  settings.debug = config_.settings.get(config::kDebug);
   settings.allowed_hosts = config_.settings.get(config::kHttpAllowedHosts);
   settings.phases = config_.settings.get(config::kWorkPhases);
   settings.wall = platform::wall_now;

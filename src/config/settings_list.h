@@ -14,8 +14,9 @@ inline constexpr Setting<bool> kDebug{
      .type = SettingType::boolean,
      .fallback = "false",
      .fallback_in = {"true", "", "", ""},
-     .doc = "Answers of the API carry the whole chain of causes of an error. Only in the "
-            "environment development."}};
+     .doc =
+         "Problems of the HTTP API tell the whole chain of their causes, each with its fields. "
+         "They tell of the daemon's inside, so by default only in the environment development."}};
 
 inline constexpr Setting<std::vector<std::string>> kFeatures{
     {.key = "features",
