@@ -236,6 +236,9 @@ void ExecAgents::gone(const Key& key, model::ExitStatus status) {
   item.end.stderr_tail = item.err->tail();
   item.end.status = status;
   item.end.time = platform::mono_now() - item.began;
+  item.end.skills = item.effect.spec->capabilities;
+  item.end.folder = working_dir(node_.options, *item.effect.spec);
+  item.end.python_sdk = node_.options.python_path;
   if (item.slot >= 0) give_back_group(item.effect.agent, item.slot);
   report(item.effect, std::move(item.end));
 }

@@ -44,22 +44,36 @@ std::string last_line(std::string_view text) {
   return "";
 }
 
-std::string context_of(const ExecEnd& end) {
-  platform::JsonObject context;
+// The same words as the SDKs use. Between items there is no process, so there is no session.
+std::string context_of(const ExecEnd& end, const std::string& command) {
+  platform::JsonArray skills(end.skills.begin(), end.skills.end());
+  platform::JsonObject context{
+      {"agent",
+       {{"kind", "exec"}, {"session_active", false}, {"loaded_skills", std::move(skills)}}},
+      {"environment",
+       {{"command", command}, {"folder", end.folder}, {"python_sdk", end.python_sdk}}}};
   if (end.status.code) context["exit_code"] = *end.status.code;
   if (end.status.signal) context["signal"] = signal_text(*end.status.signal);
   if (end.status.core_dumped) context["core_dumped"] = true;
   if (end.status.out_of_memory) context["out_of_memory"] = true;
   if (!end.stderr_tail.empty()) context["stderr"] = end.stderr_tail;
+  if (end.status.code && !end.status.clean()) {
+    context["hint"] =
+        end.stderr_tail.empty()
+            ? "it said nothing on stderr; run it by hand with the item's input on stdin"
+            : "see what it said on stderr; to try: run it by hand with the item's "
+              "input on stdin";
+  }
   return platform::to_text(context);
 }
 
-model::WorkError error_of(const ExecEnd& end, Code code, std::string message, bool permanent) {
+model::WorkError error_of(const ExecEnd& end, const std::string& command, Code code,
+                          std::string message, bool permanent) {
   model::WorkError error;
   error.code = base::code_info(code).name;
   error.message = std::move(message);
   error.permanent = permanent;
-  error.context_json = context_of(end);
+  error.context_json = context_of(end, command);
   return error;
 }
 
@@ -67,7 +81,7 @@ model::WorkError failed_exit(const ExecEnd& end, const std::string& command) {
   std::string message = command + " " + how_it_ended(end.status);
   if (std::string last = last_line(end.stderr_tail); !last.empty()) message += ": " + last;
   bool missing = end.status.code && is_missing_something(*end.status.code);
-  return error_of(end, missing ? Code::environment_invalid : Code::handler_failed,
+  return error_of(end, command, missing ? Code::environment_invalid : Code::handler_failed,
                   std::move(message), missing);
 }
 
@@ -77,13 +91,13 @@ model::AttemptOutcome outcome_of(ExecEnd end, const std::string& command) {
   model::AttemptOutcome outcome;
   outcome.handler_time = end.time;
   if (end.cancelled) {
-    outcome.error = error_of(end, Code::cancelled, end.cancel_reason, false);
+    outcome.error = error_of(end, command, Code::cancelled, end.cancel_reason, false);
     outcome.error->kind = model::FailureKind::cancelled;
     return outcome;
   }
   if (end.too_large) {
     outcome.error = error_of(
-        end, Code::payload_too_large,
+        end, command, Code::payload_too_large,
         command + " wrote more than " + std::to_string(kMaxExecOutput) + " bytes to stdout", true);
     return outcome;
   }
@@ -96,7 +110,7 @@ model::AttemptOutcome outcome_of(ExecEnd end, const std::string& command) {
   if (!value) {
     std::string why = text.empty() ? "nothing" : "no JSON: " + value.error().message();
     outcome.error =
-        error_of(end, Code::handler_failed,
+        error_of(end, command, Code::handler_failed,
                  command + " must print one JSON value to stdout; it printed " + why, false);
     return outcome;
   }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "model/effect.h"
@@ -25,6 +26,10 @@ struct ExecEnd {
   bool cancelled = false;
   std::string cancel_reason;
   Duration time{0};
+  // What surrounded it, for whoever reads why it failed (WRK-10).
+  std::vector<std::string> skills;  ///< capabilities of its agent
+  std::string folder;               ///< where it ran
+  std::string python_sdk;           ///< the SDK that it could import; empty: none
 };
 
 /// The output is text only; over Payload::kInlineLimit the caller stores it.
