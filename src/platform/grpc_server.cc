@@ -1,11 +1,13 @@
 #include "platform/grpc_server.h"
 
 #include <arpa/inet.h>
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/server_posix.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <utility>
 
 #include "base/text.h"
@@ -57,10 +59,16 @@ void set_options(grpc::ServerBuilder& builder, std::size_t max_message_bytes) {
                              millis(GrpcServer::kMinPing));
 }
 
+/// What it says by itself goes to stderr, in a form of its own; its trouble is told by errors.
+void silence_grpc() {
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Options& options,
                                                       const std::vector<grpc::Service*>& services) {
+  silence_grpc();
   std::unique_ptr<GrpcServer> made(new GrpcServer);
   grpc::ServerBuilder builder;
   set_options(builder, options.max_message_bytes);
@@ -77,7 +85,9 @@ Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Options& options,
   if (!made->server_ || (!host.empty() && port <= 0)) {
     return Error(Code::environment_invalid, "cannot listen on " + options.tcp_address +
                                                 ": the address is in use or not allowed")
-        .with_hint("choose another link.listen, or port 0 for any free one");
+        .with_hint(
+            "another fleet may use it: set link.listen to another port, to port 0 for any "
+            "free one, or to \"\" for none");
   }
   if (!host.empty()) made->tcp_address_ = host + ":" + std::to_string(port);
   return made;
