@@ -14,8 +14,8 @@ import datetime
 import os
 import time
 import uuid
-from typing import Any, Dict, List, Mapping, Optional, Union
-from urllib.parse import quote
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Union
+from urllib.parse import quote, urlencode
 
 from . import errors
 from .project import find_endpoint
@@ -101,10 +101,44 @@ class Client:
         """A handle to a run started before."""
         return RunHandle(self, run_id)
 
-    def agents(self) -> List[Dict[str, Any]]:
-        """The agents of the fleet as they are now."""
-        answer = self.get("/v1/agents")
-        return list(answer["agents"] if isinstance(answer, dict) else answer)
+    def agents(self, *, capability: str = "", health: Union[str, Iterable[str]] = (),
+               labels: Optional[Mapping[str, str]] = None) -> List[Dict[str, Any]]:
+        """The agents as they are now: all, or those that offer `capability`, are in one of the
+        states of `health` ("healthy", "degraded", ...) and have all `labels`."""
+        states = [health] if isinstance(health, str) else list(health)
+        asked = [("capability", capability), ("health", ",".join(states))]
+        asked += [("label", f"{key}={value}") for key, value in (labels or {}).items()]
+        query = urlencode([(name, value) for name, value in asked if value])
+        return list(self.get("/v1/agents" + (f"?{query}" if query else ""))["agents"])
+
+    def find(self, name: str) -> Dict[str, Any]:
+        """One agent by its name; `["endpoint"]` says where it is. NotFound when there is none."""
+        return dict(self.get(_agent_path(name)))
+
+    def register(self, name: str, endpoint: str, capabilities: Iterable[str] = (), *,
+                 labels: Optional[Mapping[str, str]] = None,
+                 lease: Optional[Seconds] = None) -> Dict[str, Any]:
+        """Makes an agent known that Mainstay does not start; again: replaces what is known.
+
+        `lease`: how long it stays known without `renew`; 30 s by default. Conflict when the fleet
+        file has an agent of this name.
+        """
+        body: Dict[str, Any] = {"name": name, "endpoint": endpoint,
+                                "capabilities": list(capabilities)}
+        _put(body, "labels", dict(labels) if labels else None)
+        _put(body, "lease", duration_text(lease))
+        return dict(self.post("/v1/agents", body))
+
+    def renew(self, name: str, *, lease: Optional[Seconds] = None) -> Dict[str, Any]:
+        """Extends the lease of a registered agent; NotFound when it is over: register again."""
+        body: Dict[str, Any] = {}
+        _put(body, "lease", duration_text(lease))
+        self.post(f"{_agent_path(name)}:renew", body)
+        return self.find(name)
+
+    def deregister(self, name: str) -> None:
+        """Forgets a registered agent."""
+        self._transport.request("DELETE", _agent_path(name))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -211,6 +245,10 @@ def _reason(kind: str, view: Mapping[str, Any]) -> str:
     error = view.get("error") or {}
     text = f"{kind} {view.get('id', '')} ended as {view.get('state')}"
     return f"{text}: {error['message']}" if error.get("message") else text
+
+
+def _agent_path(name: str) -> str:
+    return f"/v1/agents/{quote(name, safe='')}"
 
 
 def _put(body: Dict[str, Any], name: str, value: Any) -> None:
