@@ -30,6 +30,10 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options);
 
 int agents_list(const GlobalOptions& global, const ListOptions& options);
 int agents_show(const GlobalOptions& global, const std::string& name);
+int agents_find(const GlobalOptions& global, const FindOptions& options);
+int agents_register(const GlobalOptions& global, const RegisterOptions& options);
+int agents_renew(const GlobalOptions& global, const RegisterOptions& options);
+int agents_deregister(const GlobalOptions& global, const std::string& name);
 
 int work_submit(const GlobalOptions& global, const SubmitOptions& options);
 int work_list(const GlobalOptions& global, const ListOptions& options);

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 #include "base/text.h"
 #include "platform/files.h"
+#include "platform/net/endpoint.h"
 
 namespace mainstay::app {
 namespace {
@@ -27,7 +29,51 @@ std::string text_of(const JsonObject& object, std::string_view key) {
 // The daemon is there by its file and does not answer: for the caller that is "not running".
 Error as_not_running(Error error) {
   if (error.code() != Code::not_running) return error;
-  return Error(Code::not_running, "the daemon does not answer").caused_by(std::move(error));
+  return Error(Code::not_running, "the daemon does not answer")
+      .with_hint("what it said last: .mainstay/logs/daemon.log; `mainstay up --detach` starts one")
+      .caused_by(std::move(error));
+}
+
+// What goes into a header must not end it.
+Result<void> check_header(std::string_view what, std::string_view value) {
+  const bool plain = std::all_of(value.begin(), value.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte != 0x7f;
+  });
+  if (plain) return {};
+  return Error(Code::invalid_argument,
+               fmt::format("{}: expected text without control characters, got some", what));
+}
+
+Result<std::string> address_of_url(const std::string& url) {
+  std::string address = url;
+  if (address.starts_with("https://")) {
+    return Error(Code::invalid_argument,
+                 fmt::format("MAINSTAY_URL: there is no TLS in this version, "
+                             "got \"{}\"; expected http://127.0.0.1:7000",
+                             base::excerpt(url, 80)));
+  }
+  if (address.starts_with("http://")) address.erase(0, 7);
+  if (address.ends_with('/')) address.pop_back();
+  const auto known = platform::parse_endpoint(address);
+  if (known) return address;
+  return Error(Code::invalid_argument,
+               fmt::format("MAINSTAY_URL: expected a URL such as http://127.0.0.1:7000, got \"{}\"",
+                           base::excerpt(url, 80)))
+      .caused_by(known.error());
+}
+
+Result<std::string> token_of(const Project& project) {
+  const std::string path = project.data_file("operator.token");
+  auto read = platform::read_file(path, 4096);
+  if (read && !base::trim(*read).empty() && check_header("token", base::trim(*read))) {
+    return std::string(base::trim(*read));
+  }
+  return Error(Code::unauthenticated,
+               read ? path + ": holds no token" : std::string(read.error().message()))
+      .with_hint(
+          "end the daemon (`kill PID`) and start it again: it makes a new token; or set "
+          "MAINSTAY_TOKEN");
 }
 
 }  // namespace
@@ -56,23 +102,21 @@ DaemonClient::DaemonClient(std::string address, std::string token)
     : http_(std::move(address)), token_(std::move(token)) {}
 
 Result<DaemonClient> DaemonClient::connect(const std::string& project_option) {
-  std::string url = environment("MAINSTAY_URL");
-  if (!url.empty()) {
-    if (url.starts_with("http://")) url.erase(0, 7);
-    if (url.ends_with('/')) url.pop_back();
-    return DaemonClient(url, environment("MAINSTAY_TOKEN"));
+  std::string token = environment("MAINSTAY_TOKEN");
+  if (auto plain = check_header("MAINSTAY_TOKEN", token); !plain) return std::move(plain).error();
+  if (const std::string url = environment("MAINSTAY_URL"); !url.empty()) {
+    auto address = address_of_url(url);
+    if (!address) return std::move(address).error();
+    return DaemonClient(std::move(*address), std::move(token));
   }
   auto project = find_project(project_option);
   if (!project) return std::move(project).error();
   auto info = read_daemon_info(*project);
   if (!info) return std::move(info).error();
-  std::string token = environment("MAINSTAY_TOKEN");
-  if (token.empty()) {
-    auto read = platform::read_file(project->data_file("operator.token"), 4096);
-    if (!read) return std::move(read).error();
-    token = std::string(base::trim(*read));
-  }
-  return DaemonClient(info->http_address, token);
+  if (!token.empty()) return DaemonClient(info->http_address, std::move(token));
+  auto read = token_of(*project);
+  if (!read) return std::move(read).error();
+  return DaemonClient(info->http_address, std::move(*read));
 }
 
 Result<Json> DaemonClient::exchange(platform::HttpCall call) {
@@ -93,6 +137,9 @@ Result<Json> DaemonClient::get(const std::string& target, Duration deadline) {
 
 Result<Json> DaemonClient::post(const std::string& target, const Json& body,
                                 const std::string& idempotency_key, Duration deadline) {
+  if (auto plain = check_header("--idempotency-key", idempotency_key); !plain) {
+    return std::move(plain).error();
+  }
   platform::HttpCall call;
   call.method = "POST";
   call.target = target;
@@ -102,6 +149,14 @@ Result<Json> DaemonClient::post(const std::string& target, const Json& body,
     call.body = platform::to_text(body);
   }
   if (!idempotency_key.empty()) call.headers.emplace_back("Idempotency-Key", idempotency_key);
+  return exchange(std::move(call));
+}
+
+Result<Json> DaemonClient::remove(const std::string& target, Duration deadline) {
+  platform::HttpCall call;
+  call.method = "DELETE";
+  call.target = target;
+  call.timeout = deadline;
   return exchange(std::move(call));
 }
 

@@ -18,7 +18,7 @@ namespace mainstay::app {
 
 class DaemonClient {
  public:
-  /// MAINSTAY_URL and MAINSTAY_TOKEN, else the daemon of the project folder.
+  /// MAINSTAY_URL and MAINSTAY_TOKEN, else the daemon of the project folder. Sends nothing yet.
   static Result<DaemonClient> connect(const std::string& project_option);
 
   Result<platform::Json> get(const std::string& target,
@@ -26,6 +26,8 @@ class DaemonClient {
   Result<platform::Json> post(const std::string& target, const platform::Json& body,
                               const std::string& idempotency_key = "",
                               Duration deadline = std::chrono::seconds(70));
+  Result<platform::Json> remove(const std::string& target,
+                                Duration deadline = std::chrono::seconds(70));
   /// `data:` of each event, until on_data is false or the daemon ends.
   Result<void> events(const std::string& target,
                       const std::function<bool(std::string_view data)>& on_data);

@@ -12,7 +12,10 @@
 #include "app/python_sdk.h"
 #include "app/version.h"
 #include "base/text.h"
+#include "config/settings_list.h"
+#include "platform/event_loop.h"
 #include "platform/files.h"
+#include "platform/net/tcp_listener.h"
 #include "platform/process/cgroup.h"
 #include "platform/sqlite.h"
 
@@ -107,17 +110,45 @@ Finding check_config(const Project& project, const GlobalOptions& global) {
     return {"configuration", "error", fmt::format("{} errors", config.problems.error_count()),
             "mainstay config check"};
   }
-  return ok("configuration", fmt::format("{} agents, {} pipelines", config.fleet->agents.size(),
-                                         config.fleet->pipelines.size()));
+  std::int64_t agents = 0;
+  for (const auto& agent : config.fleet->agents) agents += agent->replicas;
+  return ok("configuration",
+            fmt::format("agents: {}, pipelines: {}", agents, config.fleet->pipelines.size()));
 }
 
 Finding check_daemon(const GlobalOptions& global) {
   auto daemon = DaemonClient::connect(global.project);
-  if (!daemon) return {"daemon", "ok", "not running", ""};
+  if (!daemon) {
+    const bool absent = daemon.error().code() == Code::not_running;
+    if (absent && daemon.error().message().starts_with("no daemon")) {
+      return ok("daemon", "not running");
+    }
+    return {"daemon", "warning", daemon.error().message(), std::string(daemon.error().hint())};
+  }
   if (!daemon->is_ready()) {
     return {"daemon", "warning", "runs, and is not ready", "mainstay status; mainstay logs tail"};
   }
   return ok("daemon", "runs and is ready");
+}
+
+// For a daemon that does not run yet: whether it will get its addresses.
+void check_addresses(const Project& project, const GlobalOptions& global,
+                     std::vector<Finding>& findings) {
+  if (const auto running = read_daemon_info(project)) return;
+  const ProjectConfig config = load_project_config(project, global.sets);
+  if (!config.problems.ok()) return;
+  platform::EventLoop loop;
+  for (const auto* setting : {&config::kHttpListen, &config::kLinkListen}) {
+    const std::string& address = config.settings.get(*setting);
+    const auto endpoint = platform::parse_endpoint(address);
+    if (!endpoint) continue;  // empty: off
+    const std::string key(setting->decl.key);
+    const auto taken = platform::TcpListener::open(loop, *endpoint, {});
+    findings.push_back(taken ? ok(key, address + " is free")
+                             : Finding{key, "error", taken.error().message(),
+                                       "another fleet may use it: set " + key +
+                                           " to another port, or to port 0 for any free one"});
+  }
 }
 
 }  // namespace
@@ -134,6 +165,7 @@ int doctor(const GlobalOptions& global) {
     findings.push_back(check_disk(*project));
     findings.push_back(check_config(*project, global));
     findings.push_back(check_daemon(global));
+    check_addresses(*project, global, findings);
   } else {
     findings.push_back(
         {"project", "warning", project.error().message(), std::string(project.error().hint())});

@@ -5,11 +5,10 @@
 
 #include "app/commands.h"
 #include "app/daemon_client.h"
+#include "app/fleet_tables.h"
 #include "app/interrupt.h"
 #include "app/json_fields.h"
-#include "app/time_text.h"
 #include "app/version.h"
-#include "base/text.h"
 #include "platform/clock.h"
 #include "platform/http/message.h"
 #include "platform/process/identity.h"
@@ -18,59 +17,12 @@ namespace mainstay::app {
 namespace {
 
 using platform::Json;
-using platform::JsonArray;
 using platform::JsonObject;
 
 constexpr auto kDaemonEndLimit = std::chrono::seconds(60);
 
 void print(const GlobalOptions& global, const Json& value, const std::string& table) {
   std::fputs(render(global.output, value, table).c_str(), stdout);
-}
-
-std::string agents_table(const JsonArray& agents) {
-  Table table(
-      {"NAME", "STATE", "PID", "SLOTS", "RESTARTS", "ERRORS", "UP", "CAPABILITIES", "REASON"});
-  for (const Json& agent : agents) {
-    std::string capabilities;
-    for (const Json& capability : list_of(agent, "capabilities")) {
-      if (!capabilities.empty()) capabilities += ",";
-      if (capability.is_string()) capabilities += std::string_view(capability.get_string());
-    }
-    const std::int64_t pid = number_of(agent, "pid");
-    table.row({text_of(agent, "name"), text_of(agent, "state"), pid > 0 ? std::to_string(pid) : "-",
-               fmt::format("{}/{}", number_of(agent, "busy"), number_of(agent, "slots")),
-               std::to_string(number_of(agent, "restarts")),
-               std::to_string(number_of(agent, "error_count")),
-               pid > 0 ? age_of(text_of(agent, "started_at")) : "-",
-               base::excerpt(capabilities, 40), text_of(agent, "reason")});
-  }
-  return table.to_text();
-}
-
-std::string agent_text(const Json& agent) {
-  Table table({"FIELD", "VALUE"});
-  for (const auto& [key, value] : agent.get_object()) {
-    if (value.is_null()) continue;
-    table.row({std::string(key),
-               value.is_string() ? std::string(value.get_string()) : platform::to_text(value)});
-  }
-  return table.to_text();
-}
-
-std::string fleet_line(const Json& fleet) {
-  const Json& agents = field(fleet, "agents");
-  const Json& work = field(fleet, "work");
-  const Json& storage = field(fleet, "storage");
-  std::string line = fmt::format(
-      "{}: {} agents ({} healthy, {} failed), {} queued, {} delayed, {} running, {} runs open",
-      text_of(fleet, "fleet"), number_of(agents, "total"), number_of(agents, "healthy"),
-      number_of(agents, "failed"), number_of(work, "queued"), number_of(work, "delayed"),
-      number_of(work, "running"), number_of(field(fleet, "runs"), "open"));
-  const Json& writable = field(storage, "writable");
-  if (writable.is_bool() && !writable.get_bool()) {
-    line += "\nstorage: " + text_of(storage, "reason");
-  }
-  return line + "\n";
 }
 
 // The daemon is gone when its process is: the API answers before that.
@@ -86,6 +38,11 @@ bool wait_for_end(const DaemonInfo& info) {
   return false;
 }
 
+Result<Json> stop_fleet(DaemonClient& daemon) {
+  const SaidOnInterrupt said("\nthe fleet goes on stopping, then the daemon; `mainstay status`\n");
+  return daemon.post("/v1/fleet:down", Json(nullptr), "", std::chrono::minutes(5));
+}
+
 }  // namespace
 
 int down(const GlobalOptions& global) {
@@ -95,8 +52,7 @@ int down(const GlobalOptions& global) {
   if (!info) return report(info.error());
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  auto done = daemon->post("/v1/fleet:down", Json(nullptr), "", std::chrono::minutes(5));
-  if (!done) return report(done.error());
+  if (auto done = stop_fleet(*daemon); !done) return report(done.error());
   if (!wait_for_end(*info)) {
     return report(Error(Code::internal, fmt::format("the daemon (pid {}) has stopped its fleet "
                                                     "and does not end",

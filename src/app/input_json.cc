@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "platform/files.h"
 
 namespace mainstay::app {
@@ -16,7 +17,8 @@ Result<std::pair<std::string, std::string>> key_and_value(const std::string& tex
                                                           std::string_view option) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return Error(Code::invalid_argument, fmt::format("{} {}: expected key=value", option, text));
+    return Error(Code::invalid_argument, fmt::format("{}: expected KEY=VALUE, got \"{}\"", option,
+                                                     base::excerpt(text, 80)));
   }
   return std::pair(text.substr(0, equals), text.substr(equals + 1));
 }
@@ -27,7 +29,9 @@ Result<Json> whole_value(const std::string& whole) {
   if (whole == "-" || whole.front() == '@') {
     auto read = whole == "-" ? platform::read_fd(0, std::size_t{64} << 20, "standard input")
                              : platform::read_file(whole.substr(1));
-    if (!read) return std::move(read).error();
+    if (!read) {
+      return Error(Code::invalid_argument, "--input-json: " + read.error().message());
+    }
     text = std::move(*read);
   }
   auto value = platform::parse_json(text);
@@ -43,7 +47,11 @@ Result<Json> read_input(const std::vector<std::string>& members, const std::stri
   auto value = whole_value(whole);
   if (!value || members.empty()) return value;
   if (!value->is_object()) {
-    return Error(Code::invalid_argument, "--input needs an object in --input-json");
+    return Error(
+        Code::invalid_argument,
+        fmt::format("--input-json: expected an object, to put the members of --input into; "
+                    "got {}",
+                    platform::kind_for_people(*value)));
   }
   for (const std::string& member : members) {
     auto pair = key_and_value(member, "--input");

@@ -23,9 +23,11 @@ inline std::string text_of(const platform::Json& value, std::string_view key) {
   return found.is_string() ? std::string(found.get_string()) : std::string();
 }
 
+/// A whole number that 64 bits hold; 0 for anything else (files and answers may be damaged).
 inline std::int64_t number_of(const platform::Json& value, std::string_view key) {
-  const platform::Json& found = field(value, key);
-  return found.is_number() ? found.to_number<std::int64_t>() : 0;
+  boost::system::error_code failed;
+  const auto number = field(value, key).to_number<std::int64_t>(failed);
+  return failed ? 0 : number;
 }
 
 /// The elements of an array member; empty for anything else.
@@ -33,6 +35,13 @@ inline const platform::JsonArray& list_of(const platform::Json& value, std::stri
   static const platform::JsonArray kNone;
   const platform::Json& found = field(value, key);
   return found.is_array() ? found.get_array() : kNone;
+}
+
+/// The members of an object member; empty for anything else.
+inline const platform::JsonObject& object_of(const platform::Json& value, std::string_view key) {
+  static const platform::JsonObject kNone;
+  const platform::Json& found = field(value, key);
+  return found.is_object() ? found.get_object() : kNone;
 }
 
 }  // namespace mainstay::app

@@ -3,16 +3,16 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/commands.h"
 #include "app/daemon_client.h"
 #include "app/json_fields.h"
+#include "app/stored_runs.h"
 #include "base/text.h"
 #include "platform/http/message.h"
-#include "platform/sqlite.h"
 #include "runs/run_archive.h"
 #include "telemetry/log_line.h"
-#include "work/run_queries.h"
 
 namespace mainstay::app {
 namespace {
@@ -21,11 +21,19 @@ using platform::Json;
 using platform::JsonArray;
 using platform::JsonObject;
 
-// A stored line in its readable form; JSON Lines go out as they are.
+bool colour() { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
+
+// A stored line in its readable form; JSON Lines go out as they are, YAML as a document each.
 void print_line(const GlobalOptions& global, std::string_view line) {
   auto parsed = platform::parse_json(line);
+  if (global.output == OutputForm::yaml && parsed) {
+    std::printf("---\n%s", to_yaml(*parsed).c_str());
+    std::fflush(stdout);
+    return;
+  }
   if (global.output != OutputForm::table || !parsed) {
     std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+    std::fflush(stdout);
     return;
   }
   model::LogRecord record;
@@ -38,67 +46,66 @@ void print_line(const GlobalOptions& global, std::string_view line) {
   if (const Json& fields = field(*parsed, "fields"); fields.is_object()) {
     record.fields = platform::to_text(fields);
   }
-  std::fputs(telemetry::to_console_line(record, ::isatty(STDOUT_FILENO) == 1).c_str(), stdout);
+  std::fputs(telemetry::to_console_line(record, colour()).c_str(), stdout);
   std::fflush(stdout);
 }
 
 std::string logs_target(const LogsOptions& options) {
-  std::string target = fmt::format("/v1/logs?lines={}", std::max<std::int64_t>(1, options.lines));
+  std::string target = fmt::format("/v1/logs?lines={}", options.lines);
   const auto add = [&](const char* key, const std::string& value) {
     if (!value.empty()) target += fmt::format("&{}={}", key, platform::percent_encode(value));
   };
   add("run", options.run);
   add("component", options.component);
   add("agent", options.agent);
-  std::string level = options.level;
-  for (char& c : level) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-  add("level", level);
+  add("level", options.level);
   return target;
 }
 
-Result<model::ArchiveRow> recorded_archive(const Project& project, const std::string& id) {
-  const auto run = model::RunId::from_text(id);
-  if (!run) return Error(Code::invalid_argument, fmt::format("\"{}\" is not the id of a run", id));
-  platform::SqliteOptions options;
-  options.access = platform::SqliteAccess::read_only;
-  auto db = platform::SqliteConnection::open(project.data_file("mainstay.db"), options);
-  if (!db) return std::move(db).error();
-  if (auto known = work::find_run(*db, *run, nullptr); !known) return std::move(known).error();
-  auto archive = work::find_archive(*db, *run);
-  if (!archive) return std::move(archive).error();
-  if (!*archive) {
-    return Error(Code::conflict, fmt::format("run {} is not archived yet", id))
-        .with_hint("it is archived a moment after it ends");
+Result<std::vector<std::string>> newest_lines(const GlobalOptions& global,
+                                              const LogsOptions& options) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon && daemon.error().code() == Code::not_running) {
+    const auto project = find_project(global.project);
+    if (!project) return project.error();
+    say_no_daemon_runs();
+    return stored_lines(*project, options);
   }
-  return **archive;
+  if (!daemon) return std::move(daemon).error();
+  auto answer = daemon->get(logs_target(options));
+  if (!answer) return std::move(answer).error();
+  std::vector<std::string> lines;
+  for (const Json& line : list_of(*answer, "lines")) {
+    lines.push_back(line.is_string() ? std::string(line.get_string()) : platform::to_text(line));
+  }
+  return lines;
+}
+
+int follow_logs(const GlobalOptions& global, const LogsOptions& options) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  auto ended = daemon->events(logs_target(options) + "&follow=true", [&](std::string_view line) {
+    print_line(global, line);
+    return std::ferror(stdout) == 0;
+  });
+  return ended ? kExitDone : report(ended.error());
 }
 
 }  // namespace
 
 int logs_tail(const GlobalOptions& global, const LogsOptions& options) {
-  auto daemon = DaemonClient::connect(global.project);
-  if (!daemon) return report(daemon.error());
-  const std::string target = logs_target(options);
-  if (!options.follow) {
-    auto lines = daemon->get(target);
-    if (!lines) return report(lines.error());
-    for (const Json& line : list_of(*lines, "lines")) {
-      print_line(global,
-                 line.is_string() ? std::string(line.get_string()) : platform::to_text(line));
-    }
-    return kExitDone;
-  }
-  auto ended = daemon->events(target + "&follow=true", [&](std::string_view line) {
-    print_line(global, line);
-    return true;
-  });
-  return ended ? kExitDone : report(ended.error());
+  if (options.follow) return follow_logs(global, options);
+  auto lines = newest_lines(global, options);
+  if (!lines) return report(lines.error());
+  for (const std::string& line : *lines) print_line(global, line);
+  if (lines->empty()) std::fputs("mainstay: no line is like that (yet)\n", stderr);
+  return kExitDone;
 }
 
 int runs_verify(const GlobalOptions& global, const std::string& id) {
   auto project = find_project(global.project);
   if (!project) return report(project.error());
-  auto recorded = recorded_archive(*project, id);
+  auto recorded = stored_archive(*project, id);
   if (!recorded) return report(recorded.error());
   const std::string file = project->folder + "/" + recorded->path;
   const runs::RunLayout layout = runs::RunLayout::of_archive(file);

@@ -59,6 +59,23 @@ struct ListOptions {
   std::int64_t limit = 50;
 };
 
+struct FindOptions {
+  std::string name;
+  std::string capability;
+  /// Agent states; empty: any.
+  std::vector<std::string> health;
+  std::vector<std::string> labels;
+};
+
+struct RegisterOptions {
+  std::string name;
+  std::string endpoint;
+  std::vector<std::string> capabilities;
+  std::vector<std::string> labels;
+  /// Empty: the daemon's default.
+  std::string lease;
+};
+
 struct LogsOptions {
   std::string run;
   std::string component;

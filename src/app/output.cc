@@ -10,11 +10,11 @@ namespace {
 
 using platform::Json;
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, std::string_view allowed = "") {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
+    if ((byte < 0x20 || byte == 0x7f) && allowed.find(c) == std::string_view::npos)
       out += fmt::format("\\x{:02x}", byte);
     else
       out += c;
@@ -76,8 +76,14 @@ void block(std::string& out, const Json& value, std::size_t indent) {
     }
   } else if (value.is_array() && !value.get_array().empty()) {
     for (const Json& item : value.get_array()) {
-      out += pad + "-";
-      member(out, item, indent);
+      const std::size_t at = out.size();
+      if (item.is_object() && !item.get_object().empty()) {
+        block(out, item, indent + 2);
+        out[at + indent] = '-';  // its first member stands behind the dash
+      } else {
+        out += pad + "-";
+        member(out, item, indent);
+      }
     }
   } else {
     out += pad;
@@ -118,6 +124,8 @@ std::string Table::to_text() const {
   }
   return out;
 }
+
+std::string printable_lines(std::string_view text) { return printable(text, "\n\t"); }
 
 std::string to_yaml(const Json& value) {
   std::string out;

@@ -25,6 +25,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// Text of several lines with the control characters in them made visible.
+std::string printable_lines(std::string_view text);
+
 /// JSON as block YAML; strings that YAML would read as something else are quoted.
 std::string to_yaml(const platform::Json& value);
 

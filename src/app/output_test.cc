@@ -14,11 +14,11 @@ TEST(Table, PadsToTheWidestCellByCharacters) {
 
 TEST(Yaml, QuotesWhatAReaderCouldMistake) {
   const auto value = platform::parse_json(
-      R"({"a":"no","b":"012","c":"plain text","d":[],"e":[1,{"f":"x: y"}],"g":null})");
+      R"({"a":"no","b":"012","c":"plain text","d":[],"e":[1,{"f":"x: y","h":[{}]}],"g":null})");
   ASSERT_TRUE(value);
-  EXPECT_EQ(
-      to_yaml(*value),
-      "a: \"no\"\nb: \"012\"\nc: plain text\nd: []\ne:\n  - 1\n  -\n    f: \"x: y\"\ng: null\n");
+  EXPECT_EQ(to_yaml(*value),
+            "a: \"no\"\nb: \"012\"\nc: plain text\nd: []\ne:\n  - 1\n  - f: \"x: y\"\n    h:\n"
+            "      - {}\ng: null\n");
 }
 
 }  // namespace

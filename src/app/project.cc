@@ -6,9 +6,12 @@
 #include <filesystem>
 #include <system_error>
 
+#include "app/json_fields.h"
 #include "base/text.h"
+#include "platform/file_lock.h"
 #include "platform/files.h"
 #include "platform/json.h"
+#include "platform/net/endpoint.h"
 #include "platform/process/identity.h"
 
 namespace mainstay::app {
@@ -26,10 +29,25 @@ Result<Project> project_at(const std::string& path) {
   std::error_code failed;
   const fs::path folder = fs::canonical(path, failed);
   if (failed || !fs::is_directory(folder)) {
-    return Error(Code::environment_invalid, fmt::format("{} is not a folder", path))
+    return Error(Code::config_invalid,
+                 fmt::format("the project: \"{}\" is not a folder", base::excerpt(path, 300)))
         .with_hint("name the folder that has fleet.yaml");
   }
   return Project{folder.string()};
+}
+
+// Nobody can be asked. Who holds the lock all the same is starting, stopping, or has lost its file.
+Error no_daemon(const Project& project, const std::string& why) {
+  const auto owner = platform::FileLock::owner(project.data_file("lock"));
+  if (!owner || *owner == 0) {
+    return Error(Code::not_running, fmt::format("no daemon runs for {}", project.folder));
+  }
+  return Error(Code::not_running,
+               fmt::format("the daemon of {} (process {}) cannot be reached: {}", project.folder,
+                           *owner, why.empty() ? "it has not said its address" : why))
+      .with_hint(fmt::format("it may be starting or stopping: try again in a moment; if it stays "
+                             "so: `kill {}`, then `mainstay up --detach`",
+                             *owner));
 }
 
 }  // namespace
@@ -44,7 +62,7 @@ Result<Project> find_project(const std::string& chosen) {
     if (is_project(at)) return Project{at.string()};
     if (!at.has_relative_path()) break;
   }
-  return Error(Code::environment_invalid,
+  return Error(Code::config_invalid,
                "no project folder: neither this folder nor one above it has a fleet.yaml")
       .with_hint("go to the project's folder, or name it with --project DIR");
 }
@@ -61,30 +79,32 @@ Result<void> write_daemon_info(const Project& project, const DaemonInfo& info) {
 }
 
 Result<DaemonInfo> read_daemon_info(const Project& project) {
-  const Error not_running =
-      Error(Code::not_running, fmt::format("no daemon runs for {}", project.folder));
-  const auto text = platform::read_file(project.data_file("daemon.json"), 64 * 1024);
-  if (!text) return not_running;
-  const auto object = platform::parse_json_object(*text);
-  if (!object) return not_running;
-  const auto text_of = [&](const char* key) -> std::string {
-    const auto* value = object->if_contains(key);
-    return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-  };
-  const auto number_of = [&](const char* key) -> std::int64_t {
-    const auto* value = object->if_contains(key);
-    return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
-  };
+  const std::string path = project.data_file("daemon.json");
+  const auto text = platform::read_file(path, 64 * 1024);
+  if (!text) {
+    if (text.error().code() == Code::not_found) return no_daemon(project, "");
+    return Error(Code::forbidden, "cannot tell whether a daemon runs")
+        .with_hint("use the account that started it, or set MAINSTAY_URL and MAINSTAY_TOKEN")
+        .caused_by(text.error());
+  }
+  const auto object = platform::parse_json(*text);
   DaemonInfo info;
-  info.pid = static_cast<std::int32_t>(number_of("pid"));
-  info.start_ticks = static_cast<std::uint64_t>(number_of("start_ticks"));
-  info.instance = text_of("instance");
-  info.http_address = text_of("http_address");
-  info.link_address = text_of("link_address");
-  info.version = text_of("version");
+  if (object) {
+    info.pid = static_cast<std::int32_t>(number_of(*object, "pid"));
+    info.start_ticks = static_cast<std::uint64_t>(number_of(*object, "start_ticks"));
+    info.instance = text_of(*object, "instance");
+    info.http_address = text_of(*object, "http_address");
+    info.link_address = text_of(*object, "link_address");
+    info.version = text_of(*object, "version");
+  }
+  if (!object || !platform::parse_endpoint(info.http_address)) {
+    return no_daemon(project, "daemon.json is damaged");
+  }
   // A daemon that was killed leaves its file; its number may belong to another process by now.
   const auto there = platform::identify(info.pid);
-  if (!there || there->start_ticks != info.start_ticks) return not_running;
+  if (!there || there->start_ticks != info.start_ticks || !platform::is_alive(*there)) {
+    return no_daemon(project, "");
+  }
   return info;
 }
 

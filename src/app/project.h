@@ -21,7 +21,7 @@ struct Project {
 };
 
 /// `chosen` (--project), else MAINSTAY_PROJECT, else the nearest folder upwards from here.
-/// environment_invalid when there is none.
+/// config_invalid when there is none.
 Result<Project> find_project(const std::string& chosen);
 
 /// What a running daemon writes to .mainstay/daemon.json for those who look for it.
@@ -37,7 +37,8 @@ struct DaemonInfo {
 };
 
 Result<void> write_daemon_info(const Project& project, const DaemonInfo& info);
-/// not_running when there is no such file, or no such process any more.
+/// not_running when there is no such file, or no such process any more; forbidden when the file
+/// may not be read.
 Result<DaemonInfo> read_daemon_info(const Project& project);
 
 }  // namespace mainstay::app

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "app/commands.h"
 
@@ -23,12 +24,30 @@ int exit_code_of(const Error& error) {
   }
 }
 
+namespace {
+
+bool has_own_hint(const Error& error) { return error.hint() != base::code_info(error.code()).hint; }
+
+// The nearest to the trouble that says something of its own; else what the code says. Of a wrong
+// value the message says what would be right.
+std::string_view hint_of(const Error& error) {
+  std::string_view hint = error.code() == Code::invalid_argument ? "" : error.hint();
+  for (const Error* at = &error; at != nullptr; at = at->cause()) {
+    if (has_own_hint(*at)) hint = at->hint();
+  }
+  return hint;
+}
+
+}  // namespace
+
 int report(const Error& error) {
   std::string text = "mainstay: " + error.message();
   for (const Error* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
     text += "\n  because: " + cause->message();
   }
-  if (!error.hint().empty()) text += "\n  " + std::string(error.hint());
+  if (const std::string_view hint = hint_of(error); !hint.empty()) {
+    text.append("\n  ").append(hint);
+  }
   std::fprintf(stderr, "%s\n", text.c_str());
   return exit_code_of(error);
 }

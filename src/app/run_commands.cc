@@ -13,6 +13,7 @@
 #include "app/interrupt.h"
 #include "app/json_fields.h"
 #include "app/run_view.h"
+#include "app/stored_runs.h"
 #include "app/time_text.h"
 #include "base/text.h"
 #include "platform/clock.h"
@@ -92,7 +93,10 @@ Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
     watcher.show(*view);
     if (view->finished()) return run;
     if (interrupted_within(kLookInterval)) {
-      std::fprintf(stderr, "\nthe run goes on; `mainstay runs show %s`\n", id.c_str());
+      std::fprintf(stderr,
+                   "\nthe run goes on; `mainstay runs show %s` tells of it, `mainstay runs cancel "
+                   "%s` ends it\n",
+                   id.c_str(), id.c_str());
       return Error(Code::cancelled, "interrupted");
     }
   }
@@ -118,13 +122,28 @@ Result<JsonObject> run_body(const RunOptions& options) {
       {"pipeline", options.pipeline}, {"input", std::move(*input)}, {"labels", std::move(*labels)}};
 }
 
+// What the run's models were asked; "" when none was.
+std::string usage_text(const Json& run) {
+  std::int64_t tokens = 0;
+  std::int64_t requests = 0;
+  for (const Json& step : list_of(run, "steps")) {
+    const Json& usage = field(step, "usage");
+    tokens += number_of(usage, "prompt_tokens") + number_of(usage, "completion_tokens");
+    requests += number_of(usage, "llm_requests");
+  }
+  if (tokens == 0 && requests == 0) return "";
+  return fmt::format(", {} tokens in {} LLM request{}", tokens, requests, requests == 1 ? "" : "s");
+}
+
 std::string run_text(const Json& run) {
-  std::string out =
-      fmt::format("{} {} (version {}): {}, {}\n", text_of(run, "pipeline"), text_of(run, "id"),
-                  number_of(run, "version"), text_of(run, "state"),
-                  span_between(text_of(run, "created_at"), text_of(run, "finished_at")));
+  std::string out = fmt::format(
+      "{} {} (version {}): {}, {}{}\n", text_of(run, "pipeline"), text_of(run, "id"),
+      number_of(run, "version"), text_of(run, "state"),
+      span_between(text_of(run, "created_at"), text_of(run, "finished_at")), usage_text(run));
   if (const Json& error = field(run, "error"); error.is_object()) {
     out += "error: " + text_of(error, "message") + "\n";
+    const std::string hint = text_of(field(error, "context"), "hint");
+    if (!hint.empty()) out += "hint: " + hint + "\n";
   }
   Table table({"STEP", "STAGE", "STATE", "ITEMS", "FAILED", "RETRIES", "TOOK", "ERROR"});
   for (const Json& step : list_of(run, "steps")) {
@@ -143,6 +162,29 @@ std::string run_text(const Json& run) {
 
 void print(const GlobalOptions& global, const Json& value, const std::string& table) {
   std::fputs(render(global.output, value, table).c_str(), stdout);
+}
+
+std::string list_target(const ListOptions& options) {
+  std::string target = fmt::format("/v1/runs?limit={}", options.limit);
+  if (!options.states.empty()) {
+    target += "&state=" + platform::percent_encode(base::join(options.states, ","));
+  }
+  if (!options.pipeline.empty()) {
+    target += "&pipeline=" + platform::percent_encode(options.pipeline);
+  }
+  return target;
+}
+
+// What is known of runs outlives the daemon: without one, the project's files are read.
+template <class Ask, class Read>
+Result<Json> ask_or_read(const GlobalOptions& global, const Ask& ask, const Read& read) {
+  auto daemon = DaemonClient::connect(global.project);
+  auto answer = daemon ? ask(*daemon) : Result<Json>(daemon.error());
+  if (answer || answer.error().code() != Code::not_running) return answer;
+  const auto project = find_project(global.project);
+  if (!project) return project.error();
+  say_no_daemon_runs();
+  return read(*project);
 }
 
 }  // namespace
@@ -171,16 +213,9 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
 }
 
 int runs_list(const GlobalOptions& global, const ListOptions& options) {
-  auto daemon = DaemonClient::connect(global.project);
-  if (!daemon) return report(daemon.error());
-  std::string target = fmt::format("/v1/runs?limit={}", options.limit);
-  if (!options.states.empty()) {
-    target += "&state=" + platform::percent_encode(base::join(options.states, ","));
-  }
-  if (!options.pipeline.empty()) {
-    target += "&pipeline=" + platform::percent_encode(options.pipeline);
-  }
-  auto list = daemon->get(target);
+  auto list = ask_or_read(
+      global, [&](DaemonClient& daemon) { return daemon.get(list_target(options)); },
+      [&](const Project& project) { return stored_runs(project, options); });
   if (!list) return report(list.error());
   Table table({"ID", "PIPELINE", "STATE", "AGE", "TOOK"});
   for (const Json& run : list_of(*list, "runs")) {
@@ -193,9 +228,10 @@ int runs_list(const GlobalOptions& global, const ListOptions& options) {
 }
 
 int runs_show(const GlobalOptions& global, const std::string& id) {
-  auto daemon = DaemonClient::connect(global.project);
-  if (!daemon) return report(daemon.error());
-  auto run = daemon->get("/v1/runs/" + platform::percent_encode(id));
+  auto run = ask_or_read(
+      global,
+      [&](DaemonClient& daemon) { return daemon.get("/v1/runs/" + platform::percent_encode(id)); },
+      [&](const Project& project) { return stored_run(project, id); });
   if (!run) return report(run.error());
   print(global, *run, run_text(*run));
   return kExitDone;

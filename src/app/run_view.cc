@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/json_fields.h"
 #include "app/output.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -12,23 +13,13 @@ namespace mainstay::app {
 namespace {
 
 using platform::Json;
-using platform::JsonObject;
 
 constexpr int kBarCells = 12;
 
-std::string text_of(const JsonObject& object, const char* key) {
-  const Json* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
-}
+std::string message_of(const Json& object) { return text_of(field(object, "error"), "message"); }
 
-std::int64_t number_of(const JsonObject& object, const char* key) {
-  const Json* value = object.if_contains(key);
-  return value != nullptr && value->is_number() ? value->to_number<std::int64_t>() : 0;
-}
-
-std::string message_of(const JsonObject& object) {
-  const Json* error = object.if_contains("error");
-  return error != nullptr && error->is_object() ? text_of(error->get_object(), "message") : "";
+std::string hint_of(const Json& object) {
+  return text_of(field(field(object, "error"), "context"), "hint");
 }
 
 double seconds_between(const std::string& from, const std::string& to) {
@@ -99,20 +90,16 @@ std::string fit(const std::string& text, int columns) {
 
 Result<RunView> run_view_of(const Json& json, const std::string& now_text) {
   if (!json.is_object()) return Error(Code::internal, "the daemon's answer is not an object");
-  const JsonObject& object = json.get_object();
   RunView run;
-  run.id = text_of(object, "id");
-  run.pipeline = text_of(object, "pipeline");
-  run.state = text_of(object, "state");
-  run.error = message_of(object);
-  const std::string finished = text_of(object, "finished_at");
+  run.id = text_of(json, "id");
+  run.pipeline = text_of(json, "pipeline");
+  run.state = text_of(json, "state");
+  run.error = message_of(json);
+  run.hint = hint_of(json);
+  const std::string finished = text_of(json, "finished_at");
   run.seconds =
-      seconds_between(text_of(object, "created_at"), finished.empty() ? now_text : finished);
-  const Json* steps = object.if_contains("steps");
-  if (steps == nullptr || !steps->is_array()) return run;
-  for (const Json& item : steps->get_array()) {
-    if (!item.is_object()) continue;
-    const JsonObject& from = item.get_object();
+      seconds_between(text_of(json, "created_at"), finished.empty() ? now_text : finished);
+  for (const Json& from : list_of(json, "steps")) {
     StepView step;
     step.stage = text_of(from, "stage");
     step.state = text_of(from, "state");
@@ -123,10 +110,8 @@ Result<RunView> run_view_of(const Json& json, const std::string& now_text) {
     step.error = message_of(from);
     const std::string end = text_of(from, "finished_at");
     step.seconds = seconds_between(text_of(from, "started_at"), end.empty() ? now_text : end);
-    if (const Json* usage = from.if_contains("usage"); usage != nullptr && usage->is_object()) {
-      run.tokens += number_of(usage->get_object(), "prompt_tokens") +
-                    number_of(usage->get_object(), "completion_tokens");
-    }
+    const Json& usage = field(from, "usage");
+    run.tokens += number_of(usage, "prompt_tokens") + number_of(usage, "completion_tokens");
     run.steps.push_back(std::move(step));
   }
   return run;
@@ -155,6 +140,7 @@ std::vector<std::string> draw(const RunView& run, const std::map<std::string, do
         step.state,
         "   " + step.stage + pad + step_text(step, rate == rates.end() ? 0 : rate->second)));
   }
+  if (!run.hint.empty()) lines.push_back(fit("   hint: " + run.hint, style.columns));
   return lines;
 }
 
@@ -173,6 +159,7 @@ std::vector<std::string> changes(const RunView& before, const RunView& now) {
   }
   if (now.finished() && before.state != now.state) {
     lines.push_back(fmt::format("run {} {} in {}", now.id, now.state, seconds_text(now.seconds)));
+    if (!now.hint.empty()) lines.push_back("hint: " + now.hint);
   }
   return lines;
 }

@@ -28,6 +28,7 @@ struct RunView {
   std::string pipeline;
   std::string state;
   std::string error;
+  std::string hint;  // what to do about the error
   double seconds = 0;
   std::int64_t tokens = 0;
   std::vector<StepView> steps;

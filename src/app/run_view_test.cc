@@ -49,5 +49,13 @@ TEST(RunView, SaysOnlyWhatChanged) {
   EXPECT_EQ(lines[0], "run 0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f degraded in 10s");
 }
 
+TEST(RunView, SaysWhatToDoAboutAFailure) {
+  const RunView failed = view(R"({"id":"0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f","pipeline":"review",
+    "state":"failed","created_at":"2026-11-21T10:00:00Z","finished_at":"2026-11-21T10:00:01Z",
+    "error":{"message":"no such folder","context":{"hint":"name another one"}},"steps":[]})");
+  EXPECT_EQ(draw(failed, {}, {80, false}).back(), "   hint: name another one");
+  EXPECT_EQ(changes({}, failed).back(), "hint: name another one");
+}
+
 }  // namespace
 }  // namespace mainstay::app

@@ -11,17 +11,36 @@
 
 #include "app/commands.h"
 #include "app/daemon.h"
+#include "app/interrupt.h"
 #include "app/python_sdk.h"
 #include "platform/files.h"
+#include "platform/json.h"
 
 namespace mainstay::app {
 namespace {
 
+int tell_address(const GlobalOptions& global, const Project& project) {
+  auto info = read_daemon_info(project);
+  if (!info) return report(info.error());
+  const platform::JsonObject object{{"project", project.folder},
+                                    {"pid", info->pid},
+                                    {"http_address", info->http_address},
+                                    {"link_address", info->link_address}};
+  std::fputs(render(global.output, object,
+                    fmt::format("the daemon is ready: process {}, http://{}\n", info->pid,
+                                info->http_address))
+                 .c_str(),
+             stdout);
+  return kExitDone;
+}
+
 // What went wrong is said by the child on the pipe; an empty message and its end mean "ready".
-int wait_for_child(pid_t child, int pipe) {
+int wait_for_child(const GlobalOptions& global, const Project& project, pid_t child, int pipe) {
+  const SaidOnInterrupt interrupted("\nthe daemon goes on starting; `mainstay status`\n");
+
   auto said = platform::read_fd(pipe, std::size_t{1} << 20, "the daemon's report");
   if (!said) return report(said.error());
-  if (*said == "ready\n") return kExitDone;
+  if (*said == "ready\n") return tell_address(global, project);
   std::fputs(said->c_str(), stderr);
   int status = 0;
   ::waitpid(child, &status, 0);
@@ -41,7 +60,7 @@ int detach(const GlobalOptions& global, const Project& project) {
   if (child < 0) return report(platform::io_error("cannot fork", "", errno));
   if (child > 0) {
     ::close(pipe[1]);
-    return wait_for_child(child, pipe[0]);
+    return wait_for_child(global, project, child, pipe[0]);
   }
   ::setsid();
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -79,6 +98,12 @@ int up(const GlobalOptions& global, const UpOptions& options) {
   if (!config.problems.ok()) {
     std::fputs(config.problems.to_text().c_str(), stderr);
     return kExitUsage;
+  }
+  if (!config.has_fleet_file && !platform::path_exists(project->file("mainstay.yaml"))) {
+    return report(
+        Error(Code::config_invalid,
+              fmt::format("{} has no fleet.yaml: there is no fleet to start", project->folder))
+            .with_hint("write one, or name another folder with --project DIR"));
   }
   if (options.detach) return detach(global, *project);
   Daemon daemon(*project, std::move(config), options.ready_fd < 0);

@@ -7,8 +7,10 @@
 #include "app/commands.h"
 #include "app/daemon_client.h"
 #include "app/input_json.h"
+#include "app/interrupt.h"
 #include "app/json_fields.h"
 #include "app/time_text.h"
+#include "app/work_tables.h"
 #include "base/text.h"
 #include "platform/http/message.h"
 
@@ -16,7 +18,6 @@ namespace mainstay::app {
 namespace {
 
 using platform::Json;
-using platform::JsonArray;
 using platform::JsonObject;
 
 bool is_open(const Json& item) {
@@ -26,42 +27,6 @@ bool is_open(const Json& item) {
 
 void print(const GlobalOptions& global, const Json& value, const std::string& table) {
   std::fputs(render(global.output, value, table).c_str(), stdout);
-}
-
-std::string item_text(const Json& item) {
-  Table table({"FIELD", "VALUE"});
-  for (const char* key : {"id", "state", "description", "capability", "agent", "created_at",
-                          "started_at", "finished_at", "due_at", "idempotency_key"}) {
-    if (const std::string value = text_of(item, key); !value.empty()) table.row({key, value});
-  }
-  table.row({"priority", std::to_string(number_of(item, "priority"))});
-  table.row({"attempts", fmt::format("{} of {}", number_of(item, "attempts_used"),
-                                     number_of(item, "max_attempts"))});
-  if (const Json& step = field(item, "step"); step.is_object()) {
-    table.row({"step", fmt::format("{} {} of run {}", text_of(step, "pipeline"),
-                                   text_of(step, "stage"), text_of(step, "run"))});
-  }
-  if (const Json& error = field(item, "error"); error.is_object()) {
-    table.row({"error", fmt::format("{} ({})", text_of(error, "message"), text_of(error, "code"))});
-  }
-  for (const char* key : {"input", "output"}) {
-    if (!field(item, key).is_null()) {
-      table.row({key, base::excerpt(platform::to_text(field(item, key)), 400)});
-    }
-  }
-  return table.to_text();
-}
-
-std::string attempts_text(const JsonArray& attempts) {
-  if (attempts.empty()) return "";
-  Table table({"ATTEMPT", "AGENT", "STARTED", "OUTCOME", "ERROR"});
-  for (const Json& attempt : attempts) {
-    const std::string outcome = text_of(attempt, "outcome");
-    table.row({std::to_string(number_of(attempt, "epoch")), text_of(attempt, "agent"),
-               text_of(attempt, "started_at"), outcome.empty() ? "running" : outcome,
-               text_of(field(attempt, "error"), "message")});
-  }
-  return "\n" + table.to_text();
 }
 
 Result<JsonObject> submit_body(const SubmitOptions& options) {
@@ -81,6 +46,10 @@ Result<JsonObject> submit_body(const SubmitOptions& options) {
 
 // Waits as long as it takes: each request is answered within its own wait.
 Result<Json> wait_for_end(DaemonClient& daemon, const std::string& id) {
+  const SaidOnInterrupt said(
+      fmt::format("\nthe item goes on; `mainstay work wait {0}` waits again, `mainstay work cancel "
+                  "{0}` ends it\n",
+                  base::excerpt(id, 80)));
   while (true) {
     auto item = daemon.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
     if (!item || !is_open(*item)) return item;
@@ -89,8 +58,8 @@ Result<Json> wait_for_end(DaemonClient& daemon, const std::string& id) {
 
 int finish(const GlobalOptions& global, const Json& item) {
   const bool ok = text_of(item, "state") == "succeeded";
-  const std::string table =
-      ok ? platform::to_pretty_text(field(item, "output")) + "\n" : item_text(item);
+  const std::string table = ok ? platform::to_pretty_text(field(item, "output")) + "\n"
+                               : item_text(item) + failure_text(item);
   print(global, item, table);
   return ok ? kExitDone : kExitFailed;
 }
@@ -154,7 +123,8 @@ int work_show(const GlobalOptions& global, const std::string& id) {
   auto attempts = daemon->get(target + "/attempts");
   if (!attempts) return report(attempts.error());
   item->get_object()["attempts"] = list_of(*attempts, "attempts");
-  print(global, *item, item_text(*item) + attempts_text(list_of(*attempts, "attempts")));
+  print(global, *item,
+        item_text(*item) + attempts_text(list_of(*attempts, "attempts")) + failure_text(*item));
   return kExitDone;
 }
 
