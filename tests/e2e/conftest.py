@@ -10,6 +10,8 @@ import pathlib
 
 import pytest
 
+import faulty_disk
+from faulty_disk import FaultyDisk
 from fleet_project import FleetProject
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -32,3 +34,19 @@ def project(binary: str, tmp_path: pathlib.Path):
     made = FleetProject(binary, tmp_path)
     yield made
     made.clean_up()
+
+
+@pytest.fixture(scope="session")
+def fault_shim(binary: str, tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    program = pathlib.Path(binary).read_bytes()
+    if b"__asan_init" in program or b"__tsan_init" in program:
+        pytest.skip("skipped: the runtime of a sanitizer must come before anything preloaded")
+    return faulty_disk.build(tmp_path_factory.mktemp("shim"))
+
+
+@pytest.fixture
+def disk(fault_shim: pathlib.Path, tmp_path_factory: pytest.TempPathFactory):
+    """A disk that does as the test says, for a daemon that is given `disk.env`."""
+    made = FaultyDisk(fault_shim, tmp_path_factory.mktemp("control") / "page")
+    yield made
+    made.mend()

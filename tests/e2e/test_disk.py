@@ -1,24 +1,54 @@
-"""Full, read-only and failing disks: rows C1, C3, C8 on a small file system of the test's own."""
+"""Disks that are full, out of inodes, read-only or over quota: rows C1, C3, C8, each on a small
+file system of the test's own."""
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 
+from faulty_disk import ALLOCATE, FaultyDisk, WRITE
 from fleet_project import FleetProject, Problem, wait_until
+
+
+def mounted(where: pathlib.Path, *command: str) -> pathlib.Path:
+    where.mkdir(exist_ok=True)
+    made = subprocess.run(["mount", *command, str(where)], capture_output=True, text=True,
+                          check=False)
+    if made.returncode != 0:
+        pytest.skip(f"skipped: cannot mount a small disk here: {made.stderr.strip()}")
+    return where
 
 
 @pytest.fixture
 def small_disk(tmp_path: pathlib.Path):
     """A tmpfs of 160 MiB; the reserve needs 64 of them."""
-    where = tmp_path / "small"
-    where.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m,mode=0700", "tmpfs", where],
-                          capture_output=True, text=True, check=False)
+    where = mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=160m,mode=0700", "tmpfs")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+@pytest.fixture
+def few_inodes(tmp_path: pathlib.Path):
+    where = mounted(tmp_path / "few", "-t", "tmpfs", "-o", "size=256m,nr_inodes=400,mode=0700",
+                    "tmpfs")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+@pytest.fixture
+def ext4_disk(tmp_path: pathlib.Path):
+    image = tmp_path / "image"
+    with open(image, "wb") as file:
+        file.truncate(256 << 20)
+    made = subprocess.run(["/sbin/mkfs.ext4", "-q", "-F", image], capture_output=True, text=True,
+                          check=False)
     if made.returncode != 0:
-        pytest.skip(f"skipped: cannot mount a small tmpfs here: {made.stderr.strip()}")
+        pytest.skip(f"skipped: no mkfs.ext4: {made.stderr.strip()}")
+    where = mounted(tmp_path / "ext4", "-o", "loop", str(image))
     yield where
     subprocess.run(["umount", "-l", where], check=True)
 
@@ -35,53 +65,181 @@ def fill(folder: pathlib.Path) -> pathlib.Path:
     return ballast
 
 
+def fill_inodes(folder: pathlib.Path) -> list[pathlib.Path]:
+    files = []
+    try:
+        while True:
+            file = folder / f"inode-{len(files)}"
+            file.touch()
+            files.append(file)
+    except OSError as error:
+        assert error.errno == errno.ENOSPC
+    return files
+
+
+class HeldItem:
+    """An item that runs while the disk is in trouble, and ends when told."""
+
+    def __init__(self, project: FleetProject, folder: pathlib.Path) -> None:
+        self.project = project
+        self.flag = folder / "go"
+        self.id = project.submit("hold", {"until": str(self.flag), "seconds": 120})
+        wait_until(lambda: project.api("GET", f"/v1/work/{self.id}")["state"] == "running", 20,
+                   "running")
+
+    def finish(self) -> None:
+        self.flag.write_text("")
+
+    def assert_succeeded(self) -> None:
+        assert self.project.wait_work(self.id)["state"] == "succeeded"
+
+
+def refusal(project: FleetProject, size: int = 60_000) -> Problem:
+    """Submits until one is refused; what was taken before was taken rightly."""
+    def refused():
+        try:
+            project.submit("echo", {"x": "y" * size})
+            return None
+        except Problem as problem:
+            return problem
+    problem = wait_until(refused, 60, "a submit is refused")
+    assert problem.status == 503
+    assert problem.body["retryable"] is True
+    return problem
+
+
+def assert_served_again(project: FleetProject, seconds: float = 10) -> None:
+    def accepted():
+        try:
+            return project.submit("echo", {"x": 1})
+        except Problem:
+            return None
+    item = wait_until(accepted, seconds, "full service without a restart")
+    assert project.wait_work(item)["state"] == "succeeded"
+
+
+def readiness(project: FleetProject) -> bytes:
+    status, body, _ = project.raw("GET", "/readyz")
+    return b"" if status == 200 else body
+
+
 def test_c1_c3_full_disk_refuses_new_work_keeps_results_and_recovers(
-        binary: str, small_disk: pathlib.Path):
+        binary: str, small_disk: pathlib.Path, tmp_path: pathlib.Path):
     project = FleetProject(binary, small_disk)
     try:
         project.python_fleet(replicas=1)
         project.up()
-        project.wait_agents()
-        flag = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"go-{os.getpid()}"
-        flag.unlink(missing_ok=True)
-        running = project.submit("hold", {"until": str(flag), "seconds": 60})
-        wait_until(lambda: project.api("GET", f"/v1/work/{running}")["state"] == "running", 20,
-                   "running")
+        pid = project.wait_agents()["worker"]["pid"]
+        held = HeldItem(project, tmp_path)
         ballast = fill(small_disk)
-
-        def refused():
-            try:
-                project.submit("echo", {"x": "y" * 60_000})
-                return None
-            except Problem as problem:
-                return problem
-        problem = wait_until(refused, 60, "a submit is refused")
-        assert problem.status == 503
+        problem = refusal(project)
         assert problem.body["code"] in ("storage_full", "storage_failed")
-        assert problem.body["retryable"] is True
-
-        flag.write_text("")
-        assert project.wait_work(running)["state"] == "succeeded"
-
+        assert b"no space" in readiness(project)
+        held.finish()
+        held.assert_succeeded()
+        assert project.agents()["worker"]["pid"] == pid
         ballast.unlink()
-        flag.unlink()
-
-        def accepted():
-            try:
-                return project.submit("echo", {"x": 1})
-            except Problem:
-                return None
-        item = wait_until(accepted, 10, "full service after space came back")
-        assert project.wait_work(item)["state"] == "succeeded"
+        assert_served_again(project)
+        assert readiness(project) == b""
     finally:
         project.clean_up()
 
 
-def test_a_read_only_project_is_refused_with_the_reason(project: FleetProject,
-                                                        small_disk: pathlib.Path):
+def test_c8_without_inodes_large_work_is_refused_and_the_rest_goes_on(
+        binary: str, few_inodes: pathlib.Path, tmp_path: pathlib.Path):
+    """Rows go into files that are there already; a blob needs an inode of its own."""
+    project = FleetProject(binary, few_inodes)
+    try:
+        project.python_fleet(replicas=2)
+        project.up()
+        project.wait_agents()
+        held = HeldItem(project, tmp_path)
+        files = fill_inodes(few_inodes)
+        problem = refusal(project, 100_000)
+        assert problem.body["code"] == "storage_full"
+        assert "No space left" in problem.body["detail"]
+        assert project.wait_work(project.submit("echo", {"x": 1}))["state"] == "succeeded"
+        held.finish()
+        held.assert_succeeded()
+        for file in files:
+            file.unlink()
+        large = {"x": "y" * 100_000}
+        assert project.wait_work(project.submit("echo", large))["output"]["echo"] == large
+    finally:
+        project.clean_up()
+
+
+def test_c8_a_disk_that_becomes_read_only_is_told_and_loses_nothing(
+        binary: str, ext4_disk: pathlib.Path, tmp_path: pathlib.Path):
+    project = FleetProject(binary, ext4_disk)
+    try:
+        project.python_fleet()
+        subprocess.run(["sync", "-f", ext4_disk], check=True)  # the test's own files
+        project.up()
+        pid = project.wait_agents()["worker"]["pid"]
+        items = [project.submit("echo", {"n": n}) for n in range(20)]
+        for item in items:
+            assert project.wait_work(item)["state"] == "succeeded"
+        # What the kernel does by itself when the file system is damaged.
+        aborted = subprocess.run(["mount", "-o", "remount,abort", ext4_disk], capture_output=True,
+                                 text=True, check=False)
+        if not is_read_only(ext4_disk):
+            pytest.skip(f"skipped: this kernel has no remount,abort: {aborted.stderr.strip()}")
+        problem = refusal(project, 10)
+        assert problem.body["code"] == "storage_failed"
+        told = wait_until(lambda: readiness(project), 10, "health tells of it")
+        assert b"read-only" in told or b"Read-only" in told or b"failed" in told
+        assert project.agents()["worker"]["pid"] == pid, "agents run on"
+        project.daemon.kill()
+        project.daemon.wait(20)
+        for agent in project.agent_pids():
+            os.kill(agent, 9)
+        wait_until(lambda: not project.agent_pids(), 10, "the agents ended")
+        subprocess.run(["umount", ext4_disk], check=True)
+        subprocess.run(["/sbin/e2fsck", "-p", tmp_path / "image"], capture_output=True, check=False)
+        mounted(ext4_disk, "-o", "loop", str(tmp_path / "image"))
+        project.up()
+        project.wait_agents()
+        for n, item in enumerate(items):
+            kept = project.api("GET", f"/v1/work/{item}")
+            assert kept["state"] == "succeeded" and kept["output"]["echo"] == {"n": n}
+        assert_served_again(project)
+    finally:
+        project.clean_up()
+
+
+def is_read_only(folder: pathlib.Path) -> bool:
+    try:
+        (folder / "probe").touch()
+        (folder / "probe").unlink()
+        return False
+    except OSError as error:
+        return error.errno == errno.EROFS
+
+
+def test_c8_a_used_up_quota_is_told_by_its_name(project: FleetProject, disk: FaultyDisk,
+                                                tmp_path_factory: pytest.TempPathFactory):
+    """By the shim: root, who runs the tests, has no quota."""
+    project.python_fleet(replicas=2)
+    project.up(env=disk.env)
+    project.wait_agents()
+    held = HeldItem(project, tmp_path_factory.mktemp("flag"))
+    disk.fail(WRITE | ALLOCATE, "mainstay.db", error=errno.EDQUOT)
+    refusal(project, 10)
+    assert b"quota" in wait_until(lambda: readiness(project), 10, "health tells of it")
+    disk.mend()
+    assert_served_again(project)
+    held.finish()
+    held.assert_succeeded()
+
+
+def test_c8_a_read_only_project_is_refused_with_the_reason(project: FleetProject,
+                                                           small_disk: pathlib.Path):
     inside = FleetProject(project.binary, small_disk)
     inside.python_fleet()
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    began = time.monotonic()
     refused = inside.cli("up")
     assert refused.returncode != 0
     assert "Read-only" in refused.stderr or "read-only" in refused.stderr
+    assert time.monotonic() - began < 10
