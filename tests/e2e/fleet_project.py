@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import sqlite3
 import subprocess
 import time
 from typing import Any, Callable, Optional
@@ -238,6 +239,17 @@ agents:
             agents = self.agents()
             return agents if agents and all(a["state"] == state for a in agents.values()) else None
         return wait_until(all_there, seconds, f"all agents {state}; log:\n{self.log_text()}")
+
+    def journal_of(self, subject: str) -> list[dict]:
+        """What the journal says about an agent, an item or a run, in order."""
+        path = self.folder / ".mainstay" / "mainstay.db"
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            rows = database.execute("SELECT kind, body FROM journal WHERE subject = ? "
+                                    "ORDER BY seq", (subject,))
+            return [{"kind": kind, **json.loads(body)} for kind, body in rows]
+        finally:
+            database.close()
 
     # ---- the CLI --------------------------------------------------------------------------
 
