@@ -143,6 +143,7 @@ TEST_F(ExecAgentsTest, A1ExitsMeanWhatTheySay) {
     EXPECT_EQ(outcome.error->code, c.code) << c.script;
     EXPECT_EQ(outcome.error->permanent, c.permanent) << c.script;
     EXPECT_NE(outcome.error->message.find(c.says), std::string::npos) << outcome.error->message;
+    EXPECT_EQ(outcome.error->message.rfind("sh ", 0), 0U) << outcome.error->message;
     EXPECT_TRUE(platform::parse_json_object(outcome.error->context_json)) << c.script;
   }
 }

@@ -44,6 +44,11 @@ std::string last_line(std::string_view text) {
   return "";
 }
 
+// A message names the program alone: its folder may be long, and the context has it whole.
+std::string program_of(const std::string& command) {
+  return command.substr(command.rfind('/') + 1);
+}
+
 // The same words as the SDKs use. Between items there is no process, so there is no session.
 std::string context_of(const ExecEnd& end, const std::string& command) {
   platform::JsonArray skills(end.skills.begin(), end.skills.end());
@@ -78,7 +83,7 @@ model::WorkError error_of(const ExecEnd& end, const std::string& command, Code c
 }
 
 model::WorkError failed_exit(const ExecEnd& end, const std::string& command) {
-  std::string message = command + " " + how_it_ended(end.status);
+  std::string message = program_of(command) + " " + how_it_ended(end.status);
   if (std::string last = last_line(end.stderr_tail); !last.empty()) message += ": " + last;
   bool missing = end.status.code && is_missing_something(*end.status.code);
   return error_of(end, command, missing ? Code::environment_invalid : Code::handler_failed,
@@ -96,9 +101,10 @@ model::AttemptOutcome outcome_of(ExecEnd end, const std::string& command) {
     return outcome;
   }
   if (end.too_large) {
-    outcome.error = error_of(
-        end, command, Code::payload_too_large,
-        command + " wrote more than " + std::to_string(kMaxExecOutput) + " bytes to stdout", true);
+    outcome.error = error_of(end, command, Code::payload_too_large,
+                             program_of(command) + " wrote more than " +
+                                 std::to_string(kMaxExecOutput) + " bytes to stdout",
+                             true);
     return outcome;
   }
   if (!end.status.clean()) {
@@ -109,9 +115,9 @@ model::AttemptOutcome outcome_of(ExecEnd end, const std::string& command) {
   auto value = platform::parse_json(text);
   if (!value) {
     std::string why = text.empty() ? "nothing" : "no JSON: " + value.error().message();
-    outcome.error =
-        error_of(end, command, Code::handler_failed,
-                 command + " must print one JSON value to stdout; it printed " + why, false);
+    outcome.error = error_of(
+        end, command, Code::handler_failed,
+        program_of(command) + " must print one JSON value to stdout; it printed " + why, false);
     return outcome;
   }
   outcome.output = model::Payload::of(std::string(text));
