@@ -61,6 +61,7 @@ def render(found: Mapping[str, Any], columns: int = COLUMNS, colour: bool = Fals
             out.spot(place, spot)
     else:
         out.heading("No source files, so nothing is hot")
+    out.lines += [""] * bool(found["notes"])
     for note in found["notes"]:
         out.wrapped("Note: " + text.shown(note))
     gate(out, found)

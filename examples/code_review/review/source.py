@@ -19,7 +19,6 @@ OTHER = {
 }
 NAMES = {"python": "Python", "c": "C", "cpp": "C++", "javascript": "JavaScript", "go": "Go",
          "rust": "Rust"}
-INTERPRETERS = {"python": "python", "node": "javascript", "sh": "shell", "bash": "shell"}
 LARGEST = 1 << 20
 #: git looks at as many bytes to tell text from binary.
 BINARY_PROBE = 8000
