@@ -182,6 +182,7 @@ std::vector<Loop::Post> Loop::take_posts() {
   if (const auto due = core_->next_due()) {
     nap = std::clamp<Duration>(*due - ports_.clock().mono, Duration::zero(), kLongestNap);
   }
+  if (is_outdated_) nap = std::min<Duration>(nap, kSnapshotInterval);
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, nap, [this] { return !mailbox_.empty() || stopping_; });
   const std::size_t count = std::min(mailbox_.size(), limits_.turn);
@@ -243,7 +244,8 @@ void Loop::finish(const std::shared_ptr<Release>& release) {
 }
 
 void Loop::publish(Now now, bool changed) {
-  if (!changed && now.mono - published_at_ < kSnapshotInterval) return;
+  is_outdated_ = !changed && now.mono - published_at_ < kSnapshotInterval;
+  if (is_outdated_) return;
   published_at_ = now.mono;
   auto next = std::make_shared<Snapshot>();
   next->at = now.wall;

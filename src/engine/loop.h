@@ -114,6 +114,8 @@ class Loop {
   std::atomic<std::uint64_t> next_token_ = 1;
   std::unordered_map<model::ReplyToken, OnReply> waiting_;  // the loop's thread only
   Mono published_at_{};
+  /// The snapshot is older than the state; the next turn is not to wait long.
+  bool is_outdated_ = false;
 
   mutable std::mutex snapshot_mutex_;
   std::shared_ptr<const Snapshot> snapshot_;

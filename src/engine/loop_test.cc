@@ -275,6 +275,29 @@ TEST_F(LoopTest, TimersFireWithoutAnyInput) {
   loop->stop(kPatience);
 }
 
+TEST_F(LoopTest, TheSnapshotCatchesUpSoonAfterABusyMoment) {
+  auto loop = make();
+  std::int64_t queued = 0;
+  bool was_soon = false;
+  // Of several moments one must be soon: the machine may be busy itself.
+  for (int moment = 0; moment < 3 && !was_soon; ++moment) {
+    for (int i = 0; i < 2; ++i) {
+      auto answer = submit(*loop);
+      store_.let_go();
+      ASSERT_TRUE(value(answer).has_value());
+    }
+    queued += 2;
+    const auto began = std::chrono::steady_clock::now();
+    while (loop->snapshot()->queued != queued) {
+      ASSERT_LT(std::chrono::steady_clock::now() - began, kPatience);
+      std::this_thread::yield();
+    }
+    was_soon = std::chrono::steady_clock::now() - began < 700ms;
+  }
+  EXPECT_TRUE(was_soon);
+  loop->stop(kPatience);
+}
+
 TEST_F(LoopTest, ManyCallersAreEachAnsweredOnceInSequence) {
   auto loop = make();
   std::atomic<bool> done = false;
