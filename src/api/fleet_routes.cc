@@ -7,6 +7,7 @@
 #include "api/views.h"
 #include "base/assert.h"
 #include "base/text.h"
+#include "model/agent_filter.h"
 #include "platform/json_text.h"
 
 namespace mainstay::api {
@@ -15,31 +16,8 @@ namespace {
 using model::AgentStatus;
 using platform::JsonWriter;
 
-struct AgentFilter {
-  std::string_view name;
-  std::string_view capability;
-  std::vector<model::AgentState> health;
-  std::vector<std::pair<std::string, std::string>> labels;
-
-  bool passes(const AgentStatus& agent) const {
-    if (!name.empty() && agent.name != name) return false;
-    const auto& offered = agent.capabilities;
-    if (!capability.empty() &&
-        std::find(offered.begin(), offered.end(), capability) == offered.end()) {
-      return false;
-    }
-    if (!health.empty() && std::find(health.begin(), health.end(), agent.state) == health.end()) {
-      return false;
-    }
-    return std::all_of(labels.begin(), labels.end(), [&](const auto& label) {
-      const auto found = agent.labels.find(label.first);
-      return found != agent.labels.end() && found->second == label.second;
-    });
-  }
-};
-
-Result<AgentFilter> agent_filter(const Call& call) {
-  AgentFilter filter;
+Result<model::AgentFilter> agent_filter(const Call& call) {
+  model::AgentFilter filter;
   filter.name = call.parameter("name");
   filter.capability = call.parameter("capability");
   auto health = enum_parameter<model::AgentState>(call, "health");
@@ -52,7 +30,7 @@ Result<AgentFilter> agent_filter(const Call& call) {
       return Error(Code::invalid_argument,
                    "label: expected key=value, got \"" + base::excerpt(value, 80) + "\"");
     }
-    filter.labels.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+    filter.labels.emplace(value.substr(0, equals), value.substr(equals + 1));
   }
   return filter;
 }

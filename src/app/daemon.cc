@@ -246,6 +246,10 @@ Result<void> Daemon::start_link() {
       done(record.status.state, record.status.output, record.status.error);
     });
   };
+  sinks.agents = [this] {
+    const auto snapshot = loop_->snapshot();
+    return std::shared_ptr<const std::vector<model::AgentStatus>>(snapshot, &snapshot->agents);
+  };
   if (auto made = make_loop(); !made) return made;
   auto started = node::LinkServer::start(std::move(options), std::move(sinks));
   if (!started) return std::move(started).error();

@@ -17,6 +17,8 @@ using std::chrono::microseconds;
 
 constexpr std::size_t kMaxEndpointBytes = 2048;
 constexpr std::size_t kMaxCapabilities = 256;
+constexpr std::size_t kMaxLabels = 64;
+constexpr std::size_t kMaxLabelBytes = 1024;
 
 Wall lease_end(Duration lease, Now now) { return now.wall + duration_cast<microseconds>(lease); }
 
@@ -26,6 +28,25 @@ Result<void> check_lease(Duration lease) {
                fmt::format("lease: expected {} to {}, got {}", base::duration_to_text(kLeaseMin),
                            base::duration_to_text(kLeaseMax), base::duration_to_text(lease)))
       .with("field", "lease");
+}
+
+Result<void> check_labels(const std::map<std::string, std::string>& labels) {
+  if (labels.size() > kMaxLabels) {
+    return Error(Code::invalid_argument,
+                 fmt::format("labels: at most {}, got {}", kMaxLabels, labels.size()))
+        .with("field", "labels");
+  }
+  for (const auto& [key, value] : labels) {
+    if (base::is_valid_name(key) && value.size() <= kMaxLabelBytes && base::is_valid_utf8(value)) {
+      continue;
+    }
+    return Error(
+               Code::invalid_argument,
+               fmt::format("labels: expected names with at most {} bytes of UTF-8 each, got \"{}\"",
+                           kMaxLabelBytes, base::excerpt(key, 80)))
+        .with("field", "labels");
+  }
+  return {};
 }
 
 Result<void> check(const model::RegisterAgent& command) {
@@ -46,6 +67,12 @@ Result<void> check(const model::RegisterAgent& command) {
                  "capabilities: \"" + base::excerpt(capability, 80) + "\" is not a name")
         .with("field", "capabilities");
   }
+  if (command.endpoint.empty()) {
+    return Error(Code::invalid_argument,
+                 "endpoint: missing; expected where the agent is, such as http://10.0.0.5:8000")
+        .with("field", "endpoint");
+  }
+  if (auto valid = check_labels(command.labels); !valid) return valid;
   if (command.endpoint.size() > kMaxEndpointBytes || !base::is_valid_utf8(command.endpoint)) {
     return Error(Code::invalid_argument,
                  fmt::format("endpoint: expected at most {} bytes of UTF-8", kMaxEndpointBytes))

@@ -23,9 +23,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "model/effect.h"
+#include "model/fleet.h"
 #include "model/input.h"
 #include "model/log_record.h"
 
@@ -62,11 +64,13 @@ class LinkServer {
     std::function<void(model::SpanRecord)> span;
     /// Makes a payload of an output over Payload::kInlineLimit; the blob is on disk on return.
     std::function<Result<model::Payload>(std::string)> store_payload;
-    /// Work.Submit. The principal is `operator` or `agent:NAME`.
+    /// Work.Submit and Registry. The principal is `operator` or `agent:NAME`.
     std::function<void(model::CommandBody, std::string principal, CommandDone)> command;
     std::function<bool(std::string_view token)> is_operator;
     /// SubmitRequest.wait: calls back once, at once when the item is already finished.
     std::function<void(model::WorkId, WorkFinished)> on_finished;
+    /// Registry.Find: the agents as they are now.
+    std::function<std::shared_ptr<const std::vector<model::AgentStatus>>()> agents = {};
   };
 
   static Result<std::unique_ptr<LinkServer>> start(Options options, Sinks sinks);

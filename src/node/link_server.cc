@@ -5,6 +5,7 @@
 #include "node/link_parts.h"
 #include "node/link_session.h"
 #include "node/link_submit.h"
+#include "node/registry_service.h"
 #include "platform/grpc_server.h"
 
 namespace mainstay::node {
@@ -34,12 +35,12 @@ class AgentLinkService final : public mainstay::v1::AgentLink::CallbackService {
 class RealLinkServer final : public LinkServer {
  public:
   explicit RealLinkServer(std::shared_ptr<LinkParts> parts)
-      : parts_(std::move(parts)), agents_(parts_), work_(parts_) {}
+      : parts_(std::move(parts)), agents_(parts_), work_(parts_), agent_registry_(parts_) {}
   ~RealLinkServer() override { stop(); }
 
   Result<void> listen() {
     auto started = platform::GrpcServer::start({parts_->options.tcp_address, kMaxLinkMessageBytes},
-                                               {&agents_, &work_});
+                                               {&agents_, &work_, &agent_registry_});
     if (!started) return started.error();
     server_ = std::move(started).value();
     // Known to the streams before the Unix socket opens: their peers' processes are asked of it.
@@ -98,6 +99,7 @@ class RealLinkServer final : public LinkServer {
   std::shared_ptr<LinkParts> parts_;
   AgentLinkService agents_;
   WorkService work_;
+  RegistryService agent_registry_;
   std::unique_ptr<platform::GrpcServer> server_;
   std::mutex stop_mutex_;
   bool stopped_ = false;
