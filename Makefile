@@ -53,6 +53,7 @@ lint:
 	@git ls-files '*.cc' '*.h' ':!examples/*/tests/samples/*' | xargs clang-format-14 --dry-run -Werror
 	@tools/check_layers
 	@tools/check_style
+	@tools/check_docs
 	@tools/gen_errors --docs docs/errors --check
 	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	@cmake --build $(BUILD) --parallel $(JOBS) --target ms_generated ms_proto
@@ -62,7 +63,7 @@ install: build
 	install -D -m 0755 $(BUILD)/mainstay $(DESTDIR)$(PREFIX)/bin/mainstay
 	@for file in $$(cd python && find mainstay -name '*.py' -o -name '*.pyi' -o -name py.typed); do \
 	  install -D -m 0644 python/$$file $(DESTDIR)$(PREFIX)/lib/mainstay/python/$$file; done
-	@for file in $$(git ls-files docs LICENSE README.md CHANGELOG.md); do \
+	@for file in $$(find docs -name '*.md') LICENSE README.md CHANGELOG.md; do \
 	  install -D -m 0644 $$file $(DESTDIR)$(PREFIX)/share/doc/mainstay/$$file; done
 
 clean:

@@ -4,13 +4,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
 
 import pytest
 
-from fleet_project import FleetProject, wait_until
+from fleet_project import ROOT, FleetProject, wait_until
 
 NO_SUCH = "0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f"
 
@@ -64,6 +65,20 @@ def test_every_command_has_its_help(project: FleetProject):
         assert "Usage: mainstay " + " ".join(words) in helped.stdout
         assert "-C, -o and --set" in helped.stdout
         assert helped.stdout == project.cli(*words, "--help").stdout
+
+
+def test_the_commands_that_the_docs_name_exist(project: FleetProject):
+    nouns = {"agents", "work", "runs", "logs", "config", "bench"}
+    named = set()
+    for path in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"),
+                 *ROOT.glob("examples/*/README.md"), ROOT / "proto/errors.json"]:
+        for line in re.findall(r"(?:`|\$ )mainstay ([^`\n]*)", path.read_text()):
+            words = re.match(r"(?:-\S+ )*((?:[a-z]+ ?)*)", line)[1].split()
+            named.add(tuple(words[:2 if words and words[0] in nouns else 1]))
+    assert {("agents", "register"), ("config", "why"), ("up",)} <= named
+    for words in sorted(named):
+        helped = project.cli("help", *words)
+        assert helped.returncode == 0, f"{words}: {helped.stderr}"
 
 
 def test_arguments_that_are_not_text_are_refused(project: FleetProject):

@@ -47,6 +47,7 @@ def put(root: pathlib.Path, name: str, text: str) -> pathlib.Path:
 def test_this_tree_is_in_order() -> None:
     assert run("check_layers")[0] == 0
     assert run("check_style")[0] == 0
+    assert run("check_docs")[0] == 0
     assert run("gen_errors", "--docs", ROOT / "docs" / "errors", "--check")[0] == 0
 
 
@@ -125,6 +126,38 @@ def test_check_style_finds(tree: pathlib.Path, file: str, text: str, message: st
 def test_check_style_lets_pass(tree: pathlib.Path, text: str) -> None:
     put(tree, "src/work/a.cc", text)
     assert run("check_style", "--root", tree)[0] == 0
+
+
+DOC = """# Work
+
+See `src/work/answer.h`, `work/answer.{h,cc}`, `src/work/answer`, `src/fleet/*.h`, `fleet/`,
+[the model](src/model/answer.h#L3), [elsewhere](https://example.org/no.md), `GET /v1/work`,
+`runs/x/y`, `.mainstay/db`, `fleet.yaml`, `a(b)[c](d)`.
+
+```
+$ cat src/nowhere/in_a_block.cc
+```
+"""
+
+
+def test_check_docs_lets_pass(tree: pathlib.Path) -> None:
+    put(tree, "README.md", DOC)
+    put(tree, "src/work/README.md", "`answer.{h,cc}` answers; `answer.h` says so.\n")
+    put(tree, "build/README.md", "`src/work/gone.cc`\n")
+    assert run("check_docs", "--root", tree) == (0, "check_docs: 2 files name what is there\n")
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("It is in `src/work/gone.cc`.", "README.md:2: there is no src/work/gone.cc"),
+    ("It is in `work/gone`.", "README.md:2: there is no work/gone"),
+    ("It is in `src/work/answer.{h,py}`.", "README.md:2: there is no src/work/answer.{h,py}"),
+    ("It is in `gone.h`.", "README.md:2: there is no gone.h"),
+    ("Tested in `src/work/*_test.cc`.", "README.md:2: there is no src/work/*_test.cc"),
+    ("See [it](src/gone.md).", "README.md:2: the link src/gone.md leads nowhere"),
+])
+def test_check_docs_finds(tree: pathlib.Path, text: str, message: str) -> None:
+    put(tree, "README.md", f"# x\n{text}\n")
+    assert run("check_docs", "--root", tree) == (1, message + "\n")
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler")
