@@ -208,6 +208,13 @@ agents:
             raise Problem(status, value)
         return value
 
+    def metric(self, name: str) -> int:
+        """The value of a metric that has no labels."""
+        headers = {"Authorization": f"Bearer {self.token()}"}
+        text = self.raw("GET", "/metrics", headers=headers)[1].decode()
+        return next(int(line.split()[1]) for line in text.splitlines()
+                    if line.split()[0] == name)
+
     def submit(self, capability: str, value: Any = None, **fields: Any) -> str:
         body = {"capability": capability, "description": f"test of {capability}",
                 "input": value if value is not None else {}, **fields}

@@ -85,36 +85,6 @@ def test_what_nobody_can_ever_serve_is_refused(fleet: FleetProject):
     assert "echo" in json.dumps(refused.value.body)
 
 
-@pytest.mark.parametrize("text", [b"{", b"[]", b'{"a":1,"a":2}', b"\xff\xfe", b"[" * 100_000])
-def test_h2_bad_json_is_told_with_its_place(fleet: FleetProject, text: bytes):
-    status, body, _ = fleet.raw("POST", "/v1/work", text,
-                                auth(fleet, **{"Content-Type": "application/json"}))
-    assert status == 400, body
-    assert json.loads(body)["status"] == 400
-
-
-@pytest.mark.parametrize("head", [
-    b"POST /v1/work HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    b"POST /v1/work HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-    b"POST /v1/work HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\nhello",
-    b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
-    b"GET /healthz HTTP/1.1\nHost: localhost\n\n",
-    b"GET /healthz HTTP/1.1\r\n\r\n",
-    b"GET /health\x00z HTTP/1.1\r\nHost: localhost\r\n\r\n",
-])
-def test_h1_ambiguous_http_is_refused_and_closed(fleet: FleetProject, head: bytes):
-    import socket
-    host, port = fleet.daemon_info()["http_address"].rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=10) as s:
-        s.sendall(head)
-        s.settimeout(10)
-        data = b""
-        while chunk := s.recv(65536):
-            data += chunk
-    assert data.startswith(b"HTTP/1.1 400"), data[:200]
-
-
 def test_events_are_streamed_and_resumed(fleet: FleetProject):
     host, port = fleet.daemon_info()["http_address"].rsplit(":", 1)
     item = fleet.submit("echo")

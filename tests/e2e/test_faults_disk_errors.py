@@ -30,12 +30,6 @@ def submit_many(project: FleetProject, acknowledged: dict, refused: list, count:
             refused.append(problem)
 
 
-def metric(project: FleetProject, name: str) -> int:
-    headers = {"Authorization": f"Bearer {project.token()}"}
-    text = project.raw("GET", "/metrics", headers=headers)[1].decode()
-    return next(int(line.split()[1]) for line in text.splitlines() if line.split()[0] == name)
-
-
 def is_ready(project: FleetProject) -> bool:
     return project.raw("GET", "/readyz")[0] == 200
 
@@ -81,7 +75,7 @@ def test_c4_an_error_of_the_disk_stops_acknowledgements_until_it_is_mended(
     submit_many(fleet, acknowledged, refused, 20)
     assert len(refused) == 5
     assert disk.count("retried_syncs") == 0, "a failed sync is never just tried again"
-    assert metric(fleet, "mainstay_store_failed_commits_total") > 0
+    assert fleet.metric("mainstay_store_failed_commits_total") > 0
     assert fleet.agents()["worker"]["pid"] == pid, "agents run on"
     assert_kept(fleet, acknowledged)
 
@@ -92,7 +86,7 @@ def test_c4_a_single_failed_sync_reopens_the_database(fleet: FleetProject, disk:
     for n in range(10):
         disk.fail(SYNC, "mainstay.db", times=1)
         submit_many(fleet, acknowledged, refused, 3)
-        wait_until(lambda: metric(fleet, "mainstay_store_reopens_total") > n, 10, "reopened")
+        wait_until(lambda: fleet.metric("mainstay_store_reopens_total") > n, 10, "reopened")
         wait_until(lambda: is_ready(fleet), 10, "mended by itself")
     assert disk.count("failed") == 10
     assert disk.count("retried_syncs") == 0
