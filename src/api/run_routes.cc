@@ -65,6 +65,16 @@ Result<RunFilter> run_filter(const Call& call) {
   return filter;
 }
 
+// The loop knows open runs only; the rows say whether there ever was this one.
+void refuse_cancel(ApiContext& api, const CallPtr& call, model::RunId id, const Error& error) {
+  api.backend.find_run(id, [api = api.shared_from_this(), call, error](const Result<RunView>& run) {
+    if (!run || !is_terminal(run->status.state)) return reply_error(*api, call, error);
+    reply_error(*api, call,
+                Error(Code::conflict, "run " + run->spec->id.to_text() + " has already ended: " +
+                                          std::string(to_text(run->status.state))));
+  });
+}
+
 }  // namespace
 
 void start_run(ApiContext& api, const CallPtr& call) {
@@ -135,11 +145,15 @@ void cancel_run(ApiContext& api, const CallPtr& call) {
   if (!id) return reply_error(api, call, id.error());
   auto reason = parse_cancel_request(call->request.body());
   if (!reason) return reply_error(api, call, reason.error());
-  api.backend.command(model::CancelRun{*id, *std::move(reason)}, call->principal,
-                      [api = api.shared_from_this(), call](Result<model::ReplyBody> done) {
-                        if (!done) return reply_error(*api, call, done.error());
-                        reply_done(*api, call);
-                      });
+  api.backend.command(
+      model::CancelRun{*id, *std::move(reason)}, call->principal,
+      [api = api.shared_from_this(), call, id = *id](Result<model::ReplyBody> done) {
+        if (done) return reply_done(*api, call);
+        if (done.error().code() != Code::not_found) {
+          return reply_error(*api, call, done.error());
+        }
+        refuse_cancel(*api, call, id, done.error());
+      });
 }
 
 }  // namespace mainstay::api

@@ -26,11 +26,15 @@ std::string text_of(const JsonObject& object, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
-// The daemon is there by its file and does not answer: for the caller that is "not running".
+// The daemon is there by its file and does not answer, or the connection broke: for the caller that
+// is "not running".
 Error as_not_running(Error error) {
-  if (error.code() != Code::not_running) return error;
+  const bool lost = error.code() == Code::io_failed;
+  if (!lost && error.code() != Code::not_running) return error;
   return Error(Code::not_running, "the daemon does not answer")
-      .with_hint("what it said last: .mainstay/logs/daemon.log; `mainstay up --detach` starts one")
+      .with_hint(lost ? "it went away while it was asked: what was asked for may be done or not"
+                      : "what it said last: .mainstay/logs/daemon.log; `mainstay up --detach` "
+                        "starts one")
       .caused_by(std::move(error));
 }
 

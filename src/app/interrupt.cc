@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -16,7 +17,7 @@ constexpr int kSignals[] = {SIGINT, SIGTERM};
 
 // A signal handler may only touch what is there already.
 char last_words[512];
-std::size_t last_words_size = 0;
+std::atomic<std::size_t> last_words_size = 0;
 
 void say_and_end(int signal) {
   (void)!::write(STDERR_FILENO, last_words, last_words_size);
@@ -50,9 +51,15 @@ bool interrupted_within(Duration wait) {
 }
 
 SaidOnInterrupt::SaidOnInterrupt(const std::string& words) {
-  last_words_size = std::min(words.size(), sizeof(last_words));
-  std::memcpy(last_words, words.data(), last_words_size);
+  say(words);
   handle(say_and_end);
+}
+
+void SaidOnInterrupt::say(const std::string& words) {
+  const std::size_t size = std::min(words.size(), sizeof(last_words));
+  last_words_size = 0;  // a signal in between says nothing rather than half of it
+  std::memcpy(last_words, words.data(), size);
+  last_words_size = size;
 }
 
 SaidOnInterrupt::~SaidOnInterrupt() { handle(SIG_DFL); }

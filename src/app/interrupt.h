@@ -18,6 +18,8 @@ class SaidOnInterrupt {
  public:
   explicit SaidOnInterrupt(const std::string& words);
   ~SaidOnInterrupt();
+  /// More is known now.
+  void say(const std::string& words);
   SaidOnInterrupt(const SaidOnInterrupt&) = delete;
   SaidOnInterrupt& operator=(const SaidOnInterrupt&) = delete;
 };

@@ -83,6 +83,13 @@ int exit_code_of_run(const std::string& state) {
   return state == "succeeded" || state == "degraded" ? kExitDone : kExitFailed;
 }
 
+std::string goes_on(const std::string& id) {
+  return fmt::format(
+      "\nthe run goes on; `mainstay runs show {0}` tells of it, `mainstay runs cancel {0}` ends "
+      "it\n",
+      id);
+}
+
 Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
   Watcher watcher(plain);
   while (true) {
@@ -93,10 +100,7 @@ Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
     watcher.show(*view);
     if (view->finished()) return run;
     if (interrupted_within(kLookInterval)) {
-      std::fprintf(stderr,
-                   "\nthe run goes on; `mainstay runs show %s` tells of it, `mainstay runs cancel "
-                   "%s` ends it\n",
-                   id.c_str(), id.c_str());
+      std::fputs(goes_on(id).c_str(), stderr);
       return Error(Code::cancelled, "interrupted");
     }
   }
@@ -194,16 +198,22 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
   if (!body) return report(body.error());
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  SaidOnInterrupt interrupted("\nthe run may have been accepted; `mainstay runs list`\n");
   auto started = daemon->post("/v1/runs", Json(std::move(*body)), options.idempotency_key);
   if (!started) return report(started.error());
   const std::string id = text_of(*started, "id");
+  interrupted.say(goes_on(id));
   if (options.detach) {
     print(global, *started, id + "\n");
     return kExitDone;
   }
   auto run = watch(*daemon, id, options.plain);
   if (!run && run.error().code() == Code::cancelled) return kExitInterrupted;
-  if (!run) return report(run.error());
+  if (!run) {
+    std::fprintf(stderr, "mainstay: run %s was accepted; `mainstay runs show %s` tells of it\n",
+                 id.c_str(), id.c_str());
+    return report(run.error());
+  }
   const auto project = find_project(global.project);
   const std::string folder =
       project ? project->runs() + "/" + options.pipeline + "/" + id : std::string();

@@ -44,12 +44,15 @@ Result<JsonObject> submit_body(const SubmitOptions& options) {
   return body;
 }
 
+std::string goes_on(const std::string& id) {
+  return fmt::format(
+      "\nthe item goes on; `mainstay work wait {0}` waits again, `mainstay work cancel {0}` ends "
+      "it\n",
+      base::excerpt(id, 80));
+}
+
 // Waits as long as it takes: each request is answered within its own wait.
 Result<Json> wait_for_end(DaemonClient& daemon, const std::string& id) {
-  const SaidOnInterrupt said(
-      fmt::format("\nthe item goes on; `mainstay work wait {0}` waits again, `mainstay work cancel "
-                  "{0}` ends it\n",
-                  base::excerpt(id, 80)));
   while (true) {
     auto item = daemon.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
     if (!item || !is_open(*item)) return item;
@@ -71,20 +74,26 @@ int work_submit(const GlobalOptions& global, const SubmitOptions& options) {
   if (!body) return report(body.error());
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  SaidOnInterrupt interrupted("\nthe item may have been accepted; `mainstay work list`\n");
   auto accepted = daemon->post("/v1/work", Json(std::move(*body)), options.idempotency_key);
   if (!accepted) return report(accepted.error());
   const std::string id = text_of(*accepted, "id");
+  interrupted.say(goes_on(id));
   if (!options.wait) {
     print(global, *accepted, id + "\n");
     return kExitDone;
   }
   auto item = wait_for_end(*daemon, id);
-  return item ? finish(global, *item) : report(item.error());
+  if (item) return finish(global, *item);
+  std::fprintf(stderr, "mainstay: item %s was accepted; `mainstay work wait %s` waits again\n",
+               id.c_str(), id.c_str());
+  return report(item.error());
 }
 
 int work_wait(const GlobalOptions& global, const std::string& id) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  const SaidOnInterrupt interrupted(goes_on(id));
   auto item = wait_for_end(*daemon, id);
   return item ? finish(global, *item) : report(item.error());
 }

@@ -292,6 +292,55 @@ pipelines:
     assert project.wait_work(item["id"])["state"] == "succeeded"
 
 
+def test_what_was_accepted_is_told_when_the_daemon_goes_away(project: FleetProject):
+    project.python_fleet(pipelines="""
+pipelines:
+  one:
+    version: 1
+    stages:
+      only: {capability: hold, input: "run#/input"}
+""")
+    project.up()
+    project.wait_agents()
+    given = ["--input", f"until={project.folder / 'go'}"]
+    for words, path, named in [(["run", "one"], "/v1/runs", "runs"),
+                               (["work", "submit", "hold", "--wait"], "/v1/work", "work")]:
+        known = len(project.api("GET", path)[named])
+        process = subprocess.Popen([project.binary, *words, *given], cwd=project.folder,
+                                   env=project.env, stdin=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        try:
+            thing = wait_until(lambda: project.api("GET", path)[named][:-known or None])[0]
+            project.kill()
+            said = process.communicate(timeout=40)[1]
+        finally:
+            process.kill()
+        assert process.returncode == 3
+        assert f"{thing['id']} was accepted" in said and "daemon does not answer" in said
+        project.up()
+    (project.folder / "go").write_text("")
+
+
+def test_ending_what_has_ended_is_a_conflict(project: FleetProject):
+    project.python_fleet(pipelines="""
+pipelines:
+  one:
+    version: 1
+    stages:
+      only: {capability: echo}
+""")
+    project.up()
+    project.wait_agents()
+    assert project.cli("run", "one").returncode == 0
+    run = project.api("GET", "/v1/runs")["runs"][0]["id"]
+    item = project.api("GET", "/v1/work")["work"][0]["id"]
+    for words in (["runs", "cancel", run], ["work", "cancel", item]):
+        said = project.cli(*words)
+        assert said.returncode == 1
+        assert "has already ended: succeeded" in said.stderr
+    assert project.cli("runs", "cancel", NO_SUCH).returncode == 4
+
+
 def test_logs_follow_with_filters_and_as_yaml(project: FleetProject):
     project.python_fleet()
     project.up()
