@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "config/settings_list.h"
 #include "engine/recovery.h"
+#include "node/agent_environment.h"
 #include "platform/clock.h"
 #include "platform/crypto.h"
 #include "platform/environment.h"
@@ -227,10 +228,10 @@ Result<void> Daemon::start_link() {
   options.tcp_address = config_.settings.get(config::kLinkListen);
   options.daemon_version = kVersion;
   node::LinkServer::Sinks sinks;
-  sinks.fact = [this](model::Fact fact) { loop_->fact(std::move(fact)); };
+  sinks.fact = [this](model::Fact fact) { take_fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };
   sinks.span = [this](model::SpanRecord span) {
-    redactor_->redact_in(span.attributes);
+    redactor_->redact_in(span);
     recorder_->span(std::move(span));
   };
   sinks.store_payload = [this](std::string json) { return store_payload(std::move(json)); };
@@ -287,8 +288,12 @@ Result<void> Daemon::start_node() {
   options.inherited_environment = platform::passable_environment();
   options.inherited_environment["MAINSTAY_FEATURES"] =
       base::join(config_.settings.get(config::kFeatures), ",");
+  for (const auto& agent : config_.fleet->agents) {
+    for (const std::string& secret : node::secret_values(*agent)) redactor_->add(secret);
+  }
   node::NodeSinks sinks;
-  sinks.fact = [this](model::Fact fact) { loop_->fact(std::move(fact)); };
+  sinks.secret = [this](const std::string& secret) { redactor_->add(secret); };
+  sinks.fact = [this](model::Fact fact) { take_fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };
   sinks.store_payload = [this](std::string json) { return store_payload(std::move(json)); };
   auto started = node::Node::start(std::move(options), *link_, std::move(sinks));
@@ -402,6 +407,17 @@ void Daemon::append_metrics(std::string& out) const {
   add("mainstay_node_truncated_lines_total", "Lines cut at the limit", node.truncated_lines);
   add("mainstay_recorder_dropped_total", "Log lines and spans dropped",
       static_cast<std::uint64_t>(recorder_->dropped()));
+}
+
+// Errors are words for people, and end in rows, events and summaries; outputs are the agent's data.
+void Daemon::take_fact(model::Fact fact) {
+  if (auto* finished = std::get_if<model::AttemptFinished>(&fact)) {
+    if (auto& error = finished->outcome.error) {
+      redactor_->redact_in(error->message);
+      redactor_->redact_in_json(error->context_json);
+    }
+  }
+  loop_->fact(std::move(fact));
 }
 
 void Daemon::log_record(model::LogRecord record) {

@@ -61,6 +61,7 @@ class Daemon {
   void append_metrics(std::string& out) const;
 
   void request_end(bool now);
+  void take_fact(model::Fact fact);
   void log_record(model::LogRecord record);
   Result<model::Payload> store_payload(std::string json);
 

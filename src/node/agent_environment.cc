@@ -1,5 +1,7 @@
 #include "node/agent_environment.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 #include "base/uuid.h"
@@ -20,13 +22,27 @@ std::string id_of(const std::string& text) {
   return hex;
 }
 
-Variables common_variables(const NodeOptions& options, const model::AgentSpec& spec,
-                           const model::AgentName& agent, model::AgentKind kind) {
-  Variables variables = options.inherited_environment;
+/// What the spec itself names, over `variables`.
+void set_own(const model::AgentSpec& spec, Variables& variables) {
   for (const std::string& name : spec.pass_environment) {
     if (auto value = platform::environment_variable(name)) variables[name] = *std::move(value);
   }
   for (const auto& [name, value] : spec.environment) variables[name] = value;
+}
+
+bool names_a_secret(std::string_view variable) {
+  std::string name(variable);
+  for (char& c : name) c = 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  constexpr std::array<std::string_view, 8> kEndings = {
+      "_KEY", "APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIALS"};
+  return std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+Variables common_variables(const NodeOptions& options, const model::AgentSpec& spec,
+                           const model::AgentName& agent, model::AgentKind kind) {
+  Variables variables = options.inherited_environment;
+  set_own(spec, variables);
   if (!options.python_path.empty()) {
     std::string& path = variables["PYTHONPATH"];
     path = path.empty() ? options.python_path : options.python_path + ":" + path;
@@ -94,6 +110,16 @@ std::vector<std::string> exec_environment(const NodeOptions& options,
     variables["MAINSTAY_STEP"] = std::to_string(assign.step_number);
   }
   return platform::environment_list(variables);
+}
+
+std::vector<std::string> secret_values(const model::AgentSpec& spec) {
+  Variables own;
+  set_own(spec, own);
+  std::vector<std::string> values;
+  for (auto& [name, value] : own) {
+    if (names_a_secret(name)) values.push_back(std::move(value));
+  }
+  return values;
 }
 
 std::string working_dir(const NodeOptions& options, const model::AgentSpec& spec) {

@@ -37,6 +37,10 @@ std::vector<std::string> link_environment(const NodeOptions& options,
 std::vector<std::string> exec_environment(const NodeOptions& options,
                                           const model::AssignWork& assign);
 
+/// Values among the agent's own variables (`env`, `pass_env`) whose name says that they are secret
+/// (`..._KEY`, `...TOKEN`, `...SECRET`, `...PASSWORD`): no log may show them (faults I9).
+std::vector<std::string> secret_values(const model::AgentSpec& spec);
+
 /// Absolute working folder of the spec's processes.
 std::string working_dir(const NodeOptions& options, const model::AgentSpec& spec);
 

@@ -56,7 +56,7 @@ TEST_F(ProcessAgentsTest, A1ExitIsToldOnceWithItsCause) {
   EXPECT_EQ(node.facts.size(), 0U);
 }
 
-/// Faults A13: exactly the environment of the brief; the token is the one whose hash is expected.
+/// Faults A13: exactly the stated environment; the token is the one whose hash is expected.
 TEST_F(ProcessAgentsTest, A13SeesOnlyItsOwnEnvironmentAndDescriptors) {
   ::setenv("MAINSTAY_TEST_SECRET", "must not leak", 1);
   TestNode node(dir_.path());

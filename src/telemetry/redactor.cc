@@ -129,14 +129,28 @@ void Redactor::redact_in(std::string& text) const {
   if (auto clean = redact(text)) text = *std::move(clean);
 }
 
+void Redactor::redact_in_json(std::string& json) const {
+  auto clean = redact(json);
+  if (!clean) return;
+  // A secret of digits alone may have stood as a number.
+  if (!platform::parse_json(*clean)) {
+    clean = json.starts_with('[') ? R"(["[redacted]"])" : R"({"fields":"[redacted]"})";
+  }
+  json = *std::move(clean);
+}
+
+void Redactor::redact_in(model::SpanRecord& span) const {
+  if (table()->empty) return;
+  redact_in(span.name);
+  redact_in(span.status_message);
+  redact_in_json(span.attributes);
+  redact_in_json(span.events);
+}
+
 void Redactor::redact_in(model::LogRecord& record) const {
   if (table()->empty) return;
   redact_in(record.message);
-  if (auto clean = redact(record.fields)) {
-    // A secret of digits alone may have stood as a number.
-    record.fields = platform::parse_json(*clean) ? *std::move(clean)
-                                                 : std::string(R"({"fields":"[redacted]"})");
-  }
+  redact_in_json(record.fields);
   model::LogContext& context = record.context;
   for (std::string* text : {&context.run_id, &context.pipeline, &context.stage, &context.component,
                             &context.agent, &context.work_id, &context.trace_id}) {

@@ -36,8 +36,12 @@ class Redactor {
   /// begins there goes.
   std::optional<std::string> redact(std::string_view text) const;
   void redact_in(std::string& text) const;
+  /// JSON text, which stays valid.
+  void redact_in_json(std::string& json) const;
   /// Message, fields (which stay valid JSON) and context.
   void redact_in(model::LogRecord& record) const;
+  /// Name, status, attributes and events.
+  void redact_in(model::SpanRecord& span) const;
 
  private:
   struct Table {

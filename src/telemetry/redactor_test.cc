@@ -75,6 +75,22 @@ TEST(Redactor, FieldsStayValidJson) {
 }
 
 // Against a scan that tries every secret at every place.
+TEST(Redactor, ASpanIsCleanInAllItsParts) {
+  Redactor redactor;
+  redactor.add("hunter2-hunter2");
+  redactor.add("12345678");
+  model::SpanRecord span;
+  span.name = "call hunter2-hunter2";
+  span.status_message = "refused: hunter2-hunter2";
+  span.attributes = R"({"key":"hunter2-hunter2"})";
+  span.events = "[12345678]";
+  redactor.redact_in(span);
+  EXPECT_EQ(span.name, "call [redacted]");
+  EXPECT_EQ(span.status_message, "refused: [redacted]");
+  EXPECT_EQ(span.attributes, R"({"key":"[redacted]"})");
+  EXPECT_EQ(span.events, R"(["[redacted]"])");
+}
+
 TEST(Redactor, PropertyAgreesWithAPlainScan) {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
