@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "node/link_test_rig.h"
+#include "node/link/link_test_rig.h"
 
 extern char** environ;
 

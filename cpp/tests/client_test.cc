@@ -5,7 +5,7 @@
 #include <mutex>
 #include <vector>
 
-#include "node/link_test_rig.h"
+#include "node/link/link_test_rig.h"
 
 namespace mainstay {
 namespace {

@@ -31,8 +31,9 @@ Result<void> Api::start() {
   auto started = server_->start();
   if (started || started.error().code() != Code::environment_invalid) return started;
   return Error(std::move(started).error())
-      .with_hint("another fleet may use it: set http.listen to another port, or to port 0 for any "
-                 "free one");
+      .with_hint(
+          "another fleet may use it: set http.listen to another port, or to port 0 for any "
+          "free one");
 }
 
 std::string Api::address() const { return server_->address(); }

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "api/backend.h"
-#include "platform/event_loop.h"
 #include "platform/http/server.h"
+#include "platform/loop/event_loop.h"
 
 namespace mainstay::api {
 

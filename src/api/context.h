@@ -12,11 +12,11 @@
 
 #include "api/api.h"
 #include "api/backend.h"
-#include "api/end_watch.h"
 #include "api/gate.h"
 #include "api/problem.h"
-#include "api/routes.h"
-#include "api/work_request.h"
+#include "api/routes/end_watch.h"
+#include "api/routes/routes.h"
+#include "api/routes/work_request.h"
 
 namespace mainstay::api {
 

@@ -14,7 +14,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::api {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "api/routes.h"
+#include "api/routes/routes.h"
 #include "base/text.h"
 
 namespace mainstay::api {

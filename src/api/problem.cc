@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::api {
 namespace {

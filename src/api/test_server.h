@@ -10,9 +10,9 @@
 #include "api/api.h"
 #include "api/test_backend.h"
 #include "platform/clock.h"
-#include "platform/event_loop.h"
 #include "platform/http/client.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
+#include "platform/loop/event_loop.h"
 
 namespace mainstay::api {
 

@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <system_error>
 
-#include "app/json_fields.h"
+#include "app/views/json_fields.h"
 #include "base/text.h"
-#include "platform/file_lock.h"
-#include "platform/files.h"
-#include "platform/json.h"
+#include "platform/files/file_lock.h"
+#include "platform/files/files.h"
+#include "platform/json/json.h"
 #include "platform/net/endpoint.h"
 #include "platform/process/identity.h"
 

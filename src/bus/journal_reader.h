@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bus/event_reader.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/store.h"
 
 namespace mainstay::bus {

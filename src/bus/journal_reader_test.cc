@@ -10,7 +10,7 @@
 
 #include "base/assert.h"
 #include "bus/bus.h"
-#include "platform/test_dir.h"
+#include "platform/files/test_dir.h"
 #include "store/test_rows.h"
 
 namespace mainstay::bus {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "platform/json_text.h"
+#include "platform/json/json_text.h"
 
 namespace mainstay::config {
 namespace {

@@ -17,7 +17,7 @@
 
 #include "base/enum_text.h"
 #include "base/time.h"
-#include "config/yaml_document.h"
+#include "config/yaml/yaml_document.h"
 
 MS_ENUM_TEXT(config, Environment, development, testing, staging, production)
 

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "config/listen_address.h"
 #include "config/setting.h"
-#include "platform/json_text.h"
+#include "platform/json/json_text.h"
 
 namespace mainstay::config {
 namespace {

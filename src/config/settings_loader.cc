@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "config/settings_check.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::config {
 namespace {

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "config/settings_list.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::config {
 namespace {

@@ -13,8 +13,8 @@
 #include "base/text.h"
 #include "config/settings_loader.h"
 #include "config/settings_reference.h"
-#include "platform/json.h"
-#include "platform/test_dir.h"
+#include "platform/files/test_dir.h"
+#include "platform/json/json.h"
 
 namespace mainstay::config {
 namespace {

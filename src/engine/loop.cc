@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "platform/thread_name.h"
+#include "platform/loop/thread_name.h"
 
 namespace mainstay::engine {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "fleet/fleet_store.h"
 #include "store/journal.h"
-#include "work/run_queries.h"
-#include "work/work_queries.h"
+#include "work/tables/run_queries.h"
+#include "work/tables/work_queries.h"
 
 namespace mainstay::engine {
 namespace {

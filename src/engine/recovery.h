@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "model/recovered.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/blobs.h"
 
 namespace mainstay::engine {

@@ -19,8 +19,8 @@
 #include "fleet/fleet_store.h"
 #include "model/row.h"
 #include "store/row_writer.h"
-#include "work/run_store.h"
-#include "work/work_store.h"
+#include "work/tables/run_store.h"
+#include "work/tables/work_store.h"
 
 namespace mainstay::engine {
 

@@ -12,7 +12,7 @@
 #include "base/uuid.h"
 #include "engine/recovery.h"
 #include "engine/row_writer.h"
-#include "platform/test_dir.h"
+#include "platform/files/test_dir.h"
 #include "store/store.h"
 
 namespace mainstay::engine {

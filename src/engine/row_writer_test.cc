@@ -7,11 +7,11 @@
 
 #include "base/random.h"
 #include "engine/recovery.h"
-#include "platform/sqlite_memory_vfs.h"
+#include "platform/sqlite/sqlite_memory_vfs.h"
 #include "store/store.h"
-#include "work/pipeline_codec.h"
-#include "work/run_queries.h"
-#include "work/work_queries.h"
+#include "work/tables/pipeline_codec.h"
+#include "work/tables/run_queries.h"
+#include "work/tables/work_queries.h"
 
 namespace mainstay::engine {
 namespace {

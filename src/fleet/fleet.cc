@@ -4,9 +4,9 @@
 #include <map>
 #include <utility>
 
-#include "fleet/dependency.h"
 #include "fleet/registrations.h"
-#include "fleet/supervisor.h"
+#include "fleet/supervision/dependency.h"
+#include "fleet/supervision/supervisor.h"
 
 namespace mainstay::fleet {
 namespace {

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "fleet/restart_policy.h"
+#include "fleet/supervision/restart_policy.h"
 #include "fleet/test_rig.h"
 
 namespace mainstay::fleet {

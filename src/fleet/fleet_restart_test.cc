@@ -1,7 +1,7 @@
 // Ends of processes and what follows (faults A1, A2, A3, A14), links and health (A17, FLT-4).
 #include <csignal>
 
-#include "fleet/restart_policy.h"
+#include "fleet/supervision/restart_policy.h"
 #include "fleet/test_rig.h"
 
 namespace mainstay::fleet {

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 #include "model/row.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/migration.h"
 
 namespace mainstay::fleet {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/text.h"
-#include "fleet/agent_journal.h"
+#include "fleet/supervision/agent_journal.h"
 
 namespace mainstay::fleet {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/timer_queue.h"
-#include "fleet/agent.h"
+#include "fleet/supervision/agent.h"
 #include "model/fleet.h"
 #include "model/input.h"
 

@@ -2,9 +2,9 @@
 
 #include "base/text.h"
 #include "platform/clock.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
+#include "platform/loop/thread_name.h"
 #include "platform/process/pidfd.h"
-#include "platform/thread_name.h"
 
 namespace mainstay::node {
 namespace {

@@ -18,11 +18,11 @@
 
 #include "base/result.h"
 #include "model/effect.h"
-#include "node/exec_agents.h"
-#include "node/leftovers.h"
-#include "node/link.h"
+#include "node/exec/exec_agents.h"
+#include "node/link/link.h"
 #include "node/node_context.h"
-#include "node/process_agents.h"
+#include "node/process/leftovers.h"
+#include "node/process/process_agents.h"
 
 namespace mainstay::node {
 

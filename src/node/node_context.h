@@ -13,8 +13,8 @@
 #include "model/input.h"
 #include "model/log_record.h"
 #include "model/payload.h"
+#include "platform/loop/reactor.h"
 #include "platform/process/cgroup.h"
-#include "platform/reactor.h"
 
 namespace mainstay::node {
 

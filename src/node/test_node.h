@@ -14,8 +14,8 @@
 
 #include "node/node.h"
 #include "platform/environment.h"
-#include "platform/files.h"
-#include "platform/test_dir.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
 
 namespace mainstay::node {
 

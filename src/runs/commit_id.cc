@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "base/text.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::runs {
 namespace {

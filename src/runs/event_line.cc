@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::runs {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::runs {
 namespace {

@@ -9,8 +9,8 @@
 #include <system_error>
 #include <utility>
 
-#include "platform/files.h"
-#include "platform/json.h"
+#include "platform/files/files.h"
+#include "platform/json/json.h"
 #include "runs/log_scan.h"
 
 namespace mainstay::runs {

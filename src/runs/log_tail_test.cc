@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "platform/test_dir.h"
+#include "platform/files/test_dir.h"
 #include "telemetry/log_line.h"
 
 namespace mainstay::runs {

@@ -7,8 +7,8 @@
 
 #include "base/text.h"
 #include "platform/crypto.h"
-#include "platform/files.h"
-#include "platform/thread_name.h"
+#include "platform/files/files.h"
+#include "platform/loop/thread_name.h"
 #include "runs/commit_id.h"
 #include "runs/event_line.h"
 #include "runs/run_archive.h"

@@ -7,10 +7,10 @@
 #include <fstream>
 #include <mutex>
 
-#include "platform/archive.h"
-#include "platform/files.h"
-#include "platform/json.h"
-#include "platform/test_dir.h"
+#include "platform/files/archive.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
+#include "platform/json/json.h"
 #include "runs/run_archive.h"
 
 namespace mainstay::runs {

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <utility>
 
-#include "platform/archive.h"
 #include "platform/crypto.h"
-#include "platform/files.h"
+#include "platform/files/archive.h"
+#include "platform/files/files.h"
 #include "runs/log_scan.h"
 #include "runs/summary.h"
 

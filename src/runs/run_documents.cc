@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "platform/crypto.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::runs {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::runs {
 RunFiles::RunFiles(RunLayout layout) : layout_(std::move(layout)) {}

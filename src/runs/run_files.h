@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 #include "runs/run_layout.h"
 
 namespace mainstay::runs {

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "platform/crypto.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::security {
 namespace {

@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "platform/files.h"
-#include "platform/test_dir.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
 
 namespace mainstay::security {
 namespace {

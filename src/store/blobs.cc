@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "platform/crypto.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 #include "store/fail_point.h"
 
 namespace mainstay::store {

@@ -1,6 +1,6 @@
 #include "store/checkpointer.h"
 
-#include "platform/thread_name.h"
+#include "platform/loop/thread_name.h"
 #include "store/fail_point.h"
 
 namespace mainstay::store {

@@ -11,7 +11,7 @@
 #include <mutex>
 #include <thread>
 
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/database.h"
 
 namespace mainstay::store {

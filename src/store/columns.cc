@@ -1,6 +1,6 @@
 #include "store/columns.h"
 
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::store {
 

@@ -18,7 +18,7 @@
 #include "model/payload.h"
 #include "model/usage.h"
 #include "model/work.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/blobs.h"
 
 namespace mainstay::store {

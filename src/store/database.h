@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/batch.h"
 #include "store/blobs.h"
 #include "store/journal.h"

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "model/event.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/migration.h"
 
 namespace mainstay::store {

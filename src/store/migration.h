@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 
 namespace mainstay::store {
 

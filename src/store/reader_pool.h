@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "platform/sqlite.h"
-#include "platform/worker_pool.h"
+#include "platform/loop/worker_pool.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/database.h"
 
 namespace mainstay::store {

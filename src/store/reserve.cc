@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::store {
 

@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "platform/clock.h"
-#include "platform/files.h"
-#include "platform/thread_name.h"
+#include "platform/files/files.h"
+#include "platform/loop/thread_name.h"
 #include "store/fail_point.h"
 
 namespace mainstay::store {

@@ -29,7 +29,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "model/input.h"
-#include "platform/sqlite.h"
+#include "platform/sqlite/sqlite.h"
 #include "store/batch.h"
 #include "store/blobs.h"
 #include "store/checkpointer.h"

@@ -11,8 +11,8 @@
 #include <array>
 #include <set>
 
-#include "platform/fd.h"
-#include "platform/test_dir.h"
+#include "platform/files/fd.h"
+#include "platform/files/test_dir.h"
 #include "store/fail_point.h"
 #include "store/store.h"
 #include "store/test_rows.h"

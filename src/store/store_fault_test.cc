@@ -10,9 +10,9 @@
 #include <future>
 #include <set>
 
-#include "platform/files.h"
-#include "platform/sqlite_memory_vfs.h"
-#include "platform/test_dir.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
+#include "platform/sqlite/sqlite_memory_vfs.h"
 #include "store/store.h"
 #include "store/test_rows.h"
 

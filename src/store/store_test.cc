@@ -8,9 +8,9 @@
 #include <fstream>
 #include <future>
 
-#include "platform/files.h"
-#include "platform/sqlite_memory_vfs.h"
-#include "platform/test_dir.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
+#include "platform/sqlite/sqlite_memory_vfs.h"
 #include "store/reader_pool.h"
 #include "store/test_rows.h"
 

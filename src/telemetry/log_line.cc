@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::telemetry {
 namespace {

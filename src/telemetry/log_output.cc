@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "platform/clock.h"
-#include "platform/thread_name.h"
+#include "platform/loop/thread_name.h"
 
 namespace mainstay::telemetry {
 namespace {

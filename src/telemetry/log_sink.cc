@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "platform/clock.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 #include "telemetry/log_line.h"
 
 namespace mainstay::telemetry {

@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "model/log_record.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 
 namespace mainstay::telemetry {
 

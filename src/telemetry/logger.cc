@@ -1,6 +1,6 @@
 #include "telemetry/logger.h"
 
-#include "platform/json_text.h"
+#include "platform/json/json_text.h"
 #include "telemetry/log_scope.h"
 
 namespace mainstay::telemetry {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "platform/test_dir.h"
+#include "platform/files/test_dir.h"
 #include "telemetry/logger.h"
 
 namespace mainstay::telemetry {

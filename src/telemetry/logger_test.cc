@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
-#include "platform/files.h"
-#include "platform/json.h"
-#include "platform/test_dir.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
+#include "platform/json/json.h"
 #include "telemetry/log_line.h"
 #include "telemetry/log_scope.h"
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::telemetry {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 #include "telemetry/log_line.h"
 
 namespace mainstay::telemetry {

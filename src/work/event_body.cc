@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 #include "work/trace_context.h"
 
 namespace mainstay::work {

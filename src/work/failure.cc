@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 #include "work/event_body.h"
 
 namespace mainstay::work {

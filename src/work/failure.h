@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "model/work.h"
-#include "work/item.h"
+#include "work/items/item.h"
 
 namespace mainstay::work {
 

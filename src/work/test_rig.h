@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "fleet/directory.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 #include "work/work.h"
 
 namespace mainstay::work {

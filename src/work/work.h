@@ -19,8 +19,8 @@
 #include "model/input.h"
 #include "model/outbox.h"
 #include "model/recovered.h"
-#include "work/items.h"
-#include "work/run_table.h"
+#include "work/items/items.h"
+#include "work/pipelines/run_table.h"
 #include "work/work_settings.h"
 
 namespace mainstay::work {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/assert.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mainstay::platform;

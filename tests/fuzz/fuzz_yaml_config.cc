@@ -7,8 +7,8 @@
 #include "base/assert.h"
 #include "config/settings_check.h"
 #include "config/settings_loader.h"
-#include "fleet/manifest.h"
-#include "platform/json.h"
+#include "fleet/manifest/manifest.h"
+#include "platform/json/json.h"
 
 namespace {
 

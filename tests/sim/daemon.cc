@@ -7,8 +7,8 @@
 #include "base/assert.h"
 #include "engine/recovery.h"
 #include "store/journal.h"
-#include "work/run_queries.h"
-#include "work/work_queries.h"
+#include "work/tables/run_queries.h"
+#include "work/tables/work_queries.h"
 
 namespace mainstay::sim {
 

@@ -13,7 +13,7 @@
 #include "engine/core.h"
 #include "engine/row_writer.h"
 #include "model/effect.h"
-#include "platform/sqlite_memory_vfs.h"
+#include "platform/sqlite/sqlite_memory_vfs.h"
 #include "sim/ledger.h"
 #include "sim/world.h"
 #include "store/blobs.h"

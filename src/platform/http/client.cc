@@ -11,8 +11,8 @@
 
 #include "base/text.h"
 #include "platform/clock.h"
-#include "platform/fd.h"
-#include "platform/files.h"
+#include "platform/files/fd.h"
+#include "platform/files/files.h"
 #include "platform/http/message.h"
 #include "platform/http/response_parser.h"
 #include "platform/net/endpoint.h"

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "platform/asio.h"
 #include "platform/clock.h"
+#include "platform/loop/asio.h"
 
 namespace mainstay::platform {
 namespace {

@@ -4,7 +4,7 @@
 #include "platform/http/client.h"
 #include "platform/http/request_parser.h"
 #include "platform/http/server.h"
-#include "platform/json.h"
+#include "platform/json/json.h"
 
 namespace mainstay::platform {
 namespace {

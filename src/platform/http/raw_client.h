@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 
 namespace mainstay::platform {
 

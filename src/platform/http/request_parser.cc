@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "platform/asio.h"
+#include "platform/loop/asio.h"
 // Asio's choices come first.
 #include <boost/beast/http/basic_parser.hpp>
 #include <optional>

@@ -15,9 +15,9 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "platform/event_loop.h"
 #include "platform/http/request_parser.h"
 #include "platform/http/responder.h"
+#include "platform/loop/event_loop.h"
 
 namespace mainstay::platform {
 

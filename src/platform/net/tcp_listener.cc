@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 #include "platform/net/tcp_stream.h"
 
 namespace mainstay::platform {

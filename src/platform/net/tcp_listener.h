@@ -10,7 +10,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "platform/event_loop.h"
+#include "platform/loop/event_loop.h"
 #include "platform/net/endpoint.h"
 #include "platform/net/stream.h"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "platform/asio.h"
+#include "platform/loop/asio.h"
 #include "platform/net/stream.h"
 
 namespace mainstay::platform {

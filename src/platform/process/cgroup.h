@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 #include "platform/process/identity.h"
 
 namespace mainstay::platform {

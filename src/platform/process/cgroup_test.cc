@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "platform/files.h"
-#include "platform/test_dir.h"
+#include "platform/files/files.h"
+#include "platform/files/test_dir.h"
 
 namespace mainstay::platform {
 namespace {

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "base/text.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::platform {
 namespace {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 
 namespace mainstay::platform {
 

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "platform/files.h"
+#include "platform/files/files.h"
 
 namespace mainstay::platform {
 namespace {

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "base/result.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 #include "platform/process/identity.h"
 
 namespace mainstay::platform {

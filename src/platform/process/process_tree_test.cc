@@ -8,8 +8,8 @@
 #include <chrono>
 #include <csignal>
 
+#include "platform/files/test_dir.h"
 #include "platform/process/test_process.h"
-#include "platform/test_dir.h"
 
 namespace mainstay::platform {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "base/text.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 #include "platform/process/pidfd.h"
 #include "platform/process/spawn_child.h"
 

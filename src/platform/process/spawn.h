@@ -14,7 +14,7 @@
 
 #include "base/enum_text.h"
 #include "base/result.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 #include "platform/process/identity.h"
 
 // Why a process could not be started. text_busy and no_resources can pass by themselves; the

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
-#include "platform/fd.h"
+#include "platform/files/fd.h"
 
 namespace mainstay::platform {
 

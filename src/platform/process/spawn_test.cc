@@ -11,8 +11,8 @@
 #include <csignal>
 #include <thread>
 
+#include "platform/files/test_dir.h"
 #include "platform/process/test_process.h"
-#include "platform/test_dir.h"
 
 namespace mainstay::platform {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/assert.h"
-#include "platform/files.h"
+#include "platform/files/files.h"
 #include "platform/process/pidfd.h"
 #include "platform/process/spawn.h"
 

@@ -1,0 +1,262 @@
+// `mainstay run` and `mainstay runs …`.
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <map>
+#include <utility>
+
+#include "app/cli/commands.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/input_json.h"
+#include "app/cli/interrupt.h"
+#include "app/daemon/stored_runs.h"
+#include "app/views/json_fields.h"
+#include "app/views/run_view.h"
+#include "app/views/time_text.h"
+#include "base/text.h"
+#include "platform/clock.h"
+#include "platform/files/files.h"
+#include "platform/http/message.h"
+
+namespace mainstay::app {
+namespace {
+
+using platform::Json;
+using platform::JsonObject;
+
+constexpr auto kLookInterval = std::chrono::milliseconds(150);
+constexpr auto kArchiveWait = std::chrono::seconds(10);
+
+ViewStyle terminal_style() {
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return {known ? size.ws_col : 80, std::getenv("NO_COLOR") == nullptr};
+}
+
+// Draws the live view over itself on a terminal, or says plain lines elsewhere. On stderr: stdout
+// is for data.
+class Watcher {
+ public:
+  explicit Watcher(bool plain) : live_(!plain && ::isatty(STDERR_FILENO) == 1) {}
+
+  void show(const RunView& run) {
+    live_ ? redraw(run) : say(run);
+    before_ = run;
+    looked_at_ = platform::mono_now();
+  }
+
+ private:
+  void say(const RunView& run) {
+    for (const std::string& line : changes(before_, run)) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+  }
+
+  void redraw(const RunView& run) {
+    std::map<std::string, double> rates;
+    const double seconds = std::chrono::duration<double>(platform::mono_now() - looked_at_).count();
+    for (std::size_t i = 0; i < run.steps.size() && i < before_.steps.size(); ++i) {
+      const auto done = static_cast<double>(run.steps[i].done - before_.steps[i].done);
+      double& rate = smooth_[run.steps[i].stage];
+      // A moving average: the last look alone jumps too much to be read.
+      rate = rate == 0 ? done / seconds : 0.8 * rate + 0.2 * done / seconds;
+      rates[run.steps[i].stage] = rate;
+    }
+    std::string out;
+    if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
+    const auto lines = draw(run, rates, terminal_style());
+    for (const std::string& line : lines) out += "\x1b[2K" + line + "\n";
+    drawn_ = lines.size();
+    std::fputs(out.c_str(), stderr);
+  }
+
+  bool live_;
+  RunView before_;
+  Mono looked_at_{};
+  std::size_t drawn_ = 0;
+  std::map<std::string, double> smooth_;
+};
+
+int exit_code_of_run(const std::string& state) {
+  return state == "succeeded" || state == "degraded" ? kExitDone : kExitFailed;
+}
+
+std::string goes_on(const std::string& id) {
+  return fmt::format(
+      "\nthe run goes on; `mainstay runs show {0}` tells of it, `mainstay runs cancel {0}` ends "
+      "it\n",
+      id);
+}
+
+Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
+  Watcher watcher(plain);
+  while (true) {
+    auto run = daemon.get("/v1/runs/" + id);
+    if (!run) return run;
+    auto view = run_view_of(*run, base::wall_to_text(platform::wall_now()));
+    if (!view) return std::move(view).error();
+    watcher.show(*view);
+    if (view->finished()) return run;
+    if (interrupted_within(kLookInterval)) {
+      std::fputs(goes_on(id).c_str(), stderr);
+      return Error(Code::cancelled, "interrupted");
+    }
+  }
+}
+
+// The folder is completed a moment after the run has ended; who reads it next should find it whole.
+void wait_for_archive(const std::string& folder) {
+  const Mono until = platform::mono_now() + kArchiveWait;
+  while (platform::mono_now() < until) {
+    const auto summary = platform::read_file(folder + "/logs_summary.txt");
+    if (summary && summary->find("SHA-256: ") != std::string::npos) return;
+    if (interrupted_within(std::chrono::milliseconds(10))) return;
+  }
+  std::fprintf(stderr, "mainstay: the archive is not there yet; see %s\n", folder.c_str());
+}
+
+Result<JsonObject> run_body(const RunOptions& options) {
+  auto input = read_input(options.inputs, options.input_json);
+  if (!input) return std::move(input).error();
+  auto labels = read_labels(options.labels);
+  if (!labels) return std::move(labels).error();
+  return JsonObject{
+      {"pipeline", options.pipeline}, {"input", std::move(*input)}, {"labels", std::move(*labels)}};
+}
+
+// What the run's models were asked; "" when none was.
+std::string usage_text(const Json& run) {
+  std::int64_t tokens = 0;
+  std::int64_t requests = 0;
+  for (const Json& step : list_of(run, "steps")) {
+    const Json& usage = field(step, "usage");
+    tokens += number_of(usage, "prompt_tokens") + number_of(usage, "completion_tokens");
+    requests += number_of(usage, "llm_requests");
+  }
+  if (tokens == 0 && requests == 0) return "";
+  return fmt::format(", {} tokens in {} LLM request{}", tokens, requests, requests == 1 ? "" : "s");
+}
+
+std::string run_text(const Json& run) {
+  std::string out = fmt::format(
+      "{} {} (version {}): {}, {}{}\n", text_of(run, "pipeline"), text_of(run, "id"),
+      number_of(run, "version"), text_of(run, "state"),
+      span_between(text_of(run, "created_at"), text_of(run, "finished_at")), usage_text(run));
+  if (const Json& error = field(run, "error"); error.is_object()) {
+    out += "error: " + text_of(error, "message") + "\n";
+    const std::string hint = text_of(field(error, "context"), "hint");
+    if (!hint.empty()) out += "hint: " + hint + "\n";
+  }
+  Table table({"STEP", "STAGE", "STATE", "ITEMS", "FAILED", "RETRIES", "TOOK", "ERROR"});
+  for (const Json& step : list_of(run, "steps")) {
+    table.row({std::to_string(number_of(step, "number")), text_of(step, "stage"),
+               text_of(step, "state"),
+               fmt::format("{}/{}", number_of(step, "items_done"), number_of(step, "items_total")),
+               std::to_string(number_of(step, "items_failed")),
+               std::to_string(number_of(step, "retries")),
+               text_of(step, "started_at").empty()
+                   ? ""
+                   : span_between(text_of(step, "started_at"), text_of(step, "finished_at")),
+               text_of(field(step, "error"), "message")});
+  }
+  return out + "\n" + table.to_text();
+}
+
+void print(const GlobalOptions& global, const Json& value, const std::string& table) {
+  std::fputs(render(global.output, value, table).c_str(), stdout);
+}
+
+std::string list_target(const ListOptions& options) {
+  std::string target = fmt::format("/v1/runs?limit={}", options.limit);
+  if (!options.states.empty()) {
+    target += "&state=" + platform::percent_encode(base::join(options.states, ","));
+  }
+  if (!options.pipeline.empty()) {
+    target += "&pipeline=" + platform::percent_encode(options.pipeline);
+  }
+  return target;
+}
+
+// What is known of runs outlives the daemon: without one, the project's files are read.
+template <class Ask, class Read>
+Result<Json> ask_or_read(const GlobalOptions& global, const Ask& ask, const Read& read) {
+  auto daemon = DaemonClient::connect(global.project);
+  auto answer = daemon ? ask(*daemon) : Result<Json>(daemon.error());
+  if (answer || answer.error().code() != Code::not_running) return answer;
+  const auto project = find_project(global.project);
+  if (!project) return project.error();
+  say_no_daemon_runs();
+  return read(*project);
+}
+
+}  // namespace
+
+int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
+  auto body = run_body(options);
+  if (!body) return report(body.error());
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  SaidOnInterrupt interrupted("\nthe run may have been accepted; `mainstay runs list`\n");
+  auto started = daemon->post("/v1/runs", Json(std::move(*body)), options.idempotency_key);
+  if (!started) return report(started.error());
+  const std::string id = text_of(*started, "id");
+  interrupted.say(goes_on(id));
+  if (options.detach) {
+    print(global, *started, id + "\n");
+    return kExitDone;
+  }
+  auto run = watch(*daemon, id, options.plain);
+  if (!run && run.error().code() == Code::cancelled) return kExitInterrupted;
+  if (!run) {
+    std::fprintf(stderr, "mainstay: run %s was accepted; `mainstay runs show %s` tells of it\n",
+                 id.c_str(), id.c_str());
+    return report(run.error());
+  }
+  const auto project = find_project(global.project);
+  const std::string folder =
+      project ? project->runs() + "/" + options.pipeline + "/" + id : std::string();
+  if (project) wait_for_archive(folder);
+  print(global, *run, folder + "\n");
+  return exit_code_of_run(text_of(*run, "state"));
+}
+
+int runs_list(const GlobalOptions& global, const ListOptions& options) {
+  auto list = ask_or_read(
+      global, [&](DaemonClient& daemon) { return daemon.get(list_target(options)); },
+      [&](const Project& project) { return stored_runs(project, options); });
+  if (!list) return report(list.error());
+  Table table({"ID", "PIPELINE", "STATE", "AGE", "TOOK"});
+  for (const Json& run : list_of(*list, "runs")) {
+    table.row({text_of(run, "id"), text_of(run, "pipeline"), text_of(run, "state"),
+               age_of(text_of(run, "created_at")),
+               span_between(text_of(run, "created_at"), text_of(run, "finished_at"))});
+  }
+  print(global, *list, table.to_text());
+  return kExitDone;
+}
+
+int runs_show(const GlobalOptions& global, const std::string& id) {
+  auto run = ask_or_read(
+      global,
+      [&](DaemonClient& daemon) { return daemon.get("/v1/runs/" + platform::percent_encode(id)); },
+      [&](const Project& project) { return stored_run(project, id); });
+  if (!run) return report(run.error());
+  print(global, *run, run_text(*run));
+  return kExitDone;
+}
+
+int runs_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  JsonObject body;
+  if (!reason.empty()) body["reason"] = reason;
+  auto done =
+      daemon->post("/v1/runs/" + platform::percent_encode(id) + ":cancel", Json(std::move(body)));
+  if (!done) return report(done.error());
+  print(global, *done, "cancelled " + id + "\n");
+  return kExitDone;
+}
+
+}  // namespace mainstay::app

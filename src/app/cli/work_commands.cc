@@ -1,0 +1,152 @@
+// `mainstay work …`: submit, list, show, wait, cancel.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "app/cli/commands.h"
+#include "app/cli/daemon_client.h"
+#include "app/cli/input_json.h"
+#include "app/cli/interrupt.h"
+#include "app/views/json_fields.h"
+#include "app/views/time_text.h"
+#include "app/views/work_tables.h"
+#include "base/text.h"
+#include "platform/http/message.h"
+
+namespace mainstay::app {
+namespace {
+
+using platform::Json;
+using platform::JsonObject;
+
+bool is_open(const Json& item) {
+  const std::string state = text_of(item, "state");
+  return state == "queued" || state == "delayed" || state == "running";
+}
+
+void print(const GlobalOptions& global, const Json& value, const std::string& table) {
+  std::fputs(render(global.output, value, table).c_str(), stdout);
+}
+
+Result<JsonObject> submit_body(const SubmitOptions& options) {
+  auto input = read_input(options.inputs, options.input_json);
+  if (!input) return std::move(input).error();
+  auto labels = read_labels(options.labels);
+  if (!labels) return std::move(labels).error();
+  JsonObject body{{"capability", options.capability},
+                  {"description", options.description.empty() ? options.capability + " by hand"
+                                                              : options.description},
+                  {"input", std::move(*input)},
+                  {"labels", std::move(*labels)}};
+  if (options.priority >= 0) body["priority"] = options.priority;
+  if (!options.timeout.empty()) body["timeout"] = options.timeout;
+  return body;
+}
+
+std::string goes_on(const std::string& id) {
+  return fmt::format(
+      "\nthe item goes on; `mainstay work wait {0}` waits again, `mainstay work cancel {0}` ends "
+      "it\n",
+      base::excerpt(id, 80));
+}
+
+// Waits as long as it takes: each request is answered within its own wait.
+Result<Json> wait_for_end(DaemonClient& daemon, const std::string& id) {
+  while (true) {
+    auto item = daemon.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
+    if (!item || !is_open(*item)) return item;
+  }
+}
+
+int finish(const GlobalOptions& global, const Json& item) {
+  const bool ok = text_of(item, "state") == "succeeded";
+  const std::string table = ok ? platform::to_pretty_text(field(item, "output")) + "\n"
+                               : item_text(item) + failure_text(item);
+  print(global, item, table);
+  return ok ? kExitDone : kExitFailed;
+}
+
+}  // namespace
+
+int work_submit(const GlobalOptions& global, const SubmitOptions& options) {
+  auto body = submit_body(options);
+  if (!body) return report(body.error());
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  SaidOnInterrupt interrupted("\nthe item may have been accepted; `mainstay work list`\n");
+  auto accepted = daemon->post("/v1/work", Json(std::move(*body)), options.idempotency_key);
+  if (!accepted) return report(accepted.error());
+  const std::string id = text_of(*accepted, "id");
+  interrupted.say(goes_on(id));
+  if (!options.wait) {
+    print(global, *accepted, id + "\n");
+    return kExitDone;
+  }
+  auto item = wait_for_end(*daemon, id);
+  if (item) return finish(global, *item);
+  std::fprintf(stderr, "mainstay: item %s was accepted; `mainstay work wait %s` waits again\n",
+               id.c_str(), id.c_str());
+  return report(item.error());
+}
+
+int work_wait(const GlobalOptions& global, const std::string& id) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  const SaidOnInterrupt interrupted(goes_on(id));
+  auto item = wait_for_end(*daemon, id);
+  return item ? finish(global, *item) : report(item.error());
+}
+
+int work_list(const GlobalOptions& global, const ListOptions& options) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  std::string target = fmt::format("/v1/work?limit={}", options.limit);
+  if (!options.states.empty()) {
+    target += "&state=" + platform::percent_encode(base::join(options.states, ","));
+  }
+  if (!options.capability.empty()) {
+    target += "&capability=" + platform::percent_encode(options.capability);
+  }
+  if (!options.run.empty()) target += "&run=" + platform::percent_encode(options.run);
+  auto list = daemon->get(target);
+  if (!list) return report(list.error());
+  Table table({"ID", "STATE", "CAPABILITY", "PRIO", "TRIES", "AGENT", "AGE", "DESCRIPTION"});
+  for (const Json& item : list_of(*list, "work")) {
+    table.row({text_of(item, "id"), text_of(item, "state"), text_of(item, "capability"),
+               std::to_string(number_of(item, "priority")),
+               std::to_string(number_of(item, "attempts_used")), text_of(item, "agent"),
+               age_of(text_of(item, "created_at")),
+               base::excerpt(text_of(item, "description"), 60)});
+  }
+  print(global, *list, table.to_text());
+  return kExitDone;
+}
+
+int work_show(const GlobalOptions& global, const std::string& id) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  const std::string target = "/v1/work/" + platform::percent_encode(id);
+  auto item = daemon->get(target);
+  if (!item) return report(item.error());
+  auto attempts = daemon->get(target + "/attempts");
+  if (!attempts) return report(attempts.error());
+  item->get_object()["attempts"] = list_of(*attempts, "attempts");
+  print(global, *item,
+        item_text(*item) + attempts_text(list_of(*attempts, "attempts")) + failure_text(*item));
+  return kExitDone;
+}
+
+int work_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
+  auto daemon = DaemonClient::connect(global.project);
+  if (!daemon) return report(daemon.error());
+  JsonObject body;
+  if (!reason.empty()) body["reason"] = reason;
+  auto done =
+      daemon->post("/v1/work/" + platform::percent_encode(id) + ":cancel", Json(std::move(body)));
+  if (!done) return report(done.error());
+  print(global, *done, "cancelled " + id + "\n");
+  return kExitDone;
+}
+
+}  // namespace mainstay::app

@@ -1,3 +1,0 @@
-#include "platform/asio.h"
-// The whole of Asio's code, once.
-#include <boost/asio/impl/src.hpp>

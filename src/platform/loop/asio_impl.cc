@@ -1,0 +1,3 @@
+#include "platform/loop/asio.h"
+// The whole of Asio's code, once.
+#include <boost/asio/impl/src.hpp>
