@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fleet_project import FleetProject
+from fleet_project import FleetProject, wait_until
 
 
 def test_version_names_the_commit(project: FleetProject):
@@ -125,3 +125,38 @@ def test_what_is_not_served_yet_is_refused_by_name(project: FleetProject, text: 
     said = project.cli("config", "check")
     assert said.returncode == 2
     assert text.split(":")[0] in said.stdout + said.stderr
+
+
+def test_ids_may_be_given_by_their_first_digits(project: FleetProject):
+    project.python_fleet(pipelines="""
+pipelines:
+  one:
+    version: 1
+    stages:
+      only: {capability: echo}
+""")
+    project.up()
+    project.wait_agents()
+    run_id = project.cli("run", "one", "--detach").stdout.strip()
+    project.wait_run(run_id)
+    short = run_id[:8]
+    assert run_id in project.cli("runs", "show", short).stdout
+    assert "run started" in project.cli("logs", "tail", "--run", short).stdout
+    again = project.cli("runs", "cancel", short)
+    assert again.returncode == 1 and "ended" in again.stderr
+
+    item = project.submit("echo", {"x": 1})
+    other = project.submit("echo", {"x": 2})
+    assert project.cli("work", "wait", item).returncode == 0
+    assert item in project.cli("work", "show", item[:-1]).stdout
+    common = next(item[:n] for n in range(len(item), 0, -1) if other.startswith(item[:n]))
+    several = project.cli("work", "show", common)
+    assert several.returncode == 2
+    assert item in several.stderr and other in several.stderr
+    missing = project.cli("work", "show", "0192f3c8")
+    assert missing.returncode == 4
+
+    wait_until(lambda: project.cli("runs", "verify", short).returncode == 0, 20, "its archive")
+    assert project.down() == 0
+    assert run_id in project.cli("runs", "show", short).stdout
+    assert "agree" in project.cli("runs", "verify", short).stdout

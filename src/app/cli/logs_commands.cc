@@ -7,7 +7,8 @@
 
 #include "app/cli/commands.h"
 #include "app/cli/daemon_client.h"
-#include "app/daemon/stored_runs.h"
+#include "app/cli/short_id.h"
+#include "app/cli/stored_runs.h"
 #include "app/views/json_fields.h"
 #include "base/text.h"
 #include "platform/http/message.h"
@@ -62,6 +63,13 @@ std::string logs_target(const LogsOptions& options) {
   return target;
 }
 
+Result<LogsOptions> with_whole_run(DaemonClient& daemon, LogsOptions options) {
+  auto run = whole_id(daemon, "runs", options.run);
+  if (!run) return std::move(run).error();
+  options.run = *std::move(run);
+  return options;
+}
+
 Result<std::vector<std::string>> newest_lines(const GlobalOptions& global,
                                               const LogsOptions& options) {
   auto daemon = DaemonClient::connect(global.project);
@@ -72,7 +80,9 @@ Result<std::vector<std::string>> newest_lines(const GlobalOptions& global,
     return stored_lines(*project, options);
   }
   if (!daemon) return std::move(daemon).error();
-  auto answer = daemon->get(logs_target(options));
+  auto known = with_whole_run(*daemon, options);
+  if (!known) return std::move(known).error();
+  auto answer = daemon->get(logs_target(*known));
   if (!answer) return std::move(answer).error();
   std::vector<std::string> lines;
   for (const Json& line : list_of(*answer, "lines")) {
@@ -84,7 +94,9 @@ Result<std::vector<std::string>> newest_lines(const GlobalOptions& global,
 int follow_logs(const GlobalOptions& global, const LogsOptions& options) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  auto ended = daemon->events(logs_target(options) + "&follow=true", [&](std::string_view line) {
+  const auto known = with_whole_run(*daemon, options);
+  if (!known) return report(known.error());
+  auto ended = daemon->events(logs_target(*known) + "&follow=true", [&](std::string_view line) {
     print_line(global, line);
     return std::ferror(stdout) == 0;
   });

@@ -11,7 +11,8 @@
 #include "app/cli/daemon_client.h"
 #include "app/cli/input_json.h"
 #include "app/cli/interrupt.h"
-#include "app/daemon/stored_runs.h"
+#include "app/cli/short_id.h"
+#include "app/cli/stored_runs.h"
 #include "app/views/json_fields.h"
 #include "app/views/run_view.h"
 #include "app/views/time_text.h"
@@ -240,7 +241,11 @@ int runs_list(const GlobalOptions& global, const ListOptions& options) {
 int runs_show(const GlobalOptions& global, const std::string& id) {
   auto run = ask_or_read(
       global,
-      [&](DaemonClient& daemon) { return daemon.get("/v1/runs/" + platform::percent_encode(id)); },
+      [&](DaemonClient& daemon) -> Result<Json> {
+        const auto whole = whole_id(daemon, "runs", id);
+        if (!whole) return whole.error();
+        return daemon.get("/v1/runs/" + platform::percent_encode(*whole));
+      },
       [&](const Project& project) { return stored_run(project, id); });
   if (!run) return report(run.error());
   print(global, *run, run_text(*run));
@@ -250,12 +255,14 @@ int runs_show(const GlobalOptions& global, const std::string& id) {
 int runs_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  const auto whole = whole_id(*daemon, "runs", id);
+  if (!whole) return report(whole.error());
   JsonObject body;
   if (!reason.empty()) body["reason"] = reason;
-  auto done =
-      daemon->post("/v1/runs/" + platform::percent_encode(id) + ":cancel", Json(std::move(body)));
+  auto done = daemon->post("/v1/runs/" + platform::percent_encode(*whole) + ":cancel",
+                           Json(std::move(body)));
   if (!done) return report(done.error());
-  print(global, *done, "cancelled " + id + "\n");
+  print(global, *done, "cancelled " + *whole + "\n");
   return kExitDone;
 }
 

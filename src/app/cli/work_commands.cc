@@ -8,6 +8,7 @@
 #include "app/cli/daemon_client.h"
 #include "app/cli/input_json.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/short_id.h"
 #include "app/views/json_fields.h"
 #include "app/views/time_text.h"
 #include "app/views/work_tables.h"
@@ -93,8 +94,10 @@ int work_submit(const GlobalOptions& global, const SubmitOptions& options) {
 int work_wait(const GlobalOptions& global, const std::string& id) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  const SaidOnInterrupt interrupted(goes_on(id));
-  auto item = wait_for_end(*daemon, id);
+  const auto whole = whole_id(*daemon, "work", id);
+  if (!whole) return report(whole.error());
+  const SaidOnInterrupt interrupted(goes_on(*whole));
+  auto item = wait_for_end(*daemon, *whole);
   return item ? finish(global, *item) : report(item.error());
 }
 
@@ -108,7 +111,11 @@ int work_list(const GlobalOptions& global, const ListOptions& options) {
   if (!options.capability.empty()) {
     target += "&capability=" + platform::percent_encode(options.capability);
   }
-  if (!options.run.empty()) target += "&run=" + platform::percent_encode(options.run);
+  if (!options.run.empty()) {
+    const auto run = whole_id(*daemon, "runs", options.run);
+    if (!run) return report(run.error());
+    target += "&run=" + platform::percent_encode(*run);
+  }
   auto list = daemon->get(target);
   if (!list) return report(list.error());
   Table table({"ID", "STATE", "CAPABILITY", "PRIO", "TRIES", "AGENT", "AGE", "DESCRIPTION"});
@@ -126,7 +133,9 @@ int work_list(const GlobalOptions& global, const ListOptions& options) {
 int work_show(const GlobalOptions& global, const std::string& id) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  const std::string target = "/v1/work/" + platform::percent_encode(id);
+  const auto whole = whole_id(*daemon, "work", id);
+  if (!whole) return report(whole.error());
+  const std::string target = "/v1/work/" + platform::percent_encode(*whole);
   auto item = daemon->get(target);
   if (!item) return report(item.error());
   auto attempts = daemon->get(target + "/attempts");
@@ -140,12 +149,14 @@ int work_show(const GlobalOptions& global, const std::string& id) {
 int work_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  const auto whole = whole_id(*daemon, "work", id);
+  if (!whole) return report(whole.error());
   JsonObject body;
   if (!reason.empty()) body["reason"] = reason;
-  auto done =
-      daemon->post("/v1/work/" + platform::percent_encode(id) + ":cancel", Json(std::move(body)));
+  auto done = daemon->post("/v1/work/" + platform::percent_encode(*whole) + ":cancel",
+                           Json(std::move(body)));
   if (!done) return report(done.error());
-  print(global, *done, "cancelled " + id + "\n");
+  print(global, *done, "cancelled " + *whole + "\n");
   return kExitDone;
 }
 

@@ -24,8 +24,8 @@ class RunGroup {
     for (Task& task : tasks_) {
       if (auto started = task.start(); !started) {
         stop();
-        return Error(started.error().code(), task.name + " could not start")
-            .caused_by(std::move(started).error());
+        Error failed(started.error().code(), task.name + " could not start");
+        return std::move(failed).caused_by(std::move(started).error());
       }
       ++running_;
     }

@@ -13,7 +13,7 @@ RunView view(const std::string& text) {
   return *run;
 }
 
-const char* kRunning = R"({"id":"0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f","pipeline":"review",
+const char* const kRunning = R"({"id":"0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f","pipeline":"review",
   "state":"running","created_at":"2026-11-21T10:00:00Z","steps":[
   {"stage":"scan","state":"succeeded","items_total":1,"items_done":1,
    "started_at":"2026-11-21T10:00:00Z","finished_at":"2026-11-21T10:00:00.3Z"},

@@ -1,4 +1,4 @@
-#include "app/daemon/stored_runs.h"
+#include "app/cli/stored_runs.h"
 
 #include <fmt/format.h>
 
@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/routes/views.h"
+#include "app/cli/short_id.h"
 #include "base/text.h"
 #include "platform/files/files.h"
 #include "platform/sqlite/sqlite.h"
@@ -40,8 +41,23 @@ Result<model::RunId> run_id_of(const std::string& id) {
       .with_hint("`mainstay runs list` shows them");
 }
 
+Result<std::string> whole_run_id(SqliteConnection& db, const std::string& given) {
+  const auto last = last_id_like(given);
+  if (!last) return given;
+  work::RunFilter filter;
+  filter.before = model::RunId::from_text(*last);
+  filter.limit = 2;
+  auto found = work::list_runs(db, filter);
+  if (!found) return std::move(found).error();
+  std::vector<std::string> ids;
+  for (const work::RunRecord& run : *found) ids.push_back(run.spec->id.to_text());
+  return only_id_like(given, ids);
+}
+
 Result<work::RunRecord> find_run(SqliteConnection& db, const std::string& id) {
-  const auto known = run_id_of(id);
+  const auto whole = whole_run_id(db, id);
+  if (!whole) return whole.error();
+  const auto known = run_id_of(*whole);
   if (!known) return known.error();
   return work::find_run(db, *known, nullptr);
 }
