@@ -9,7 +9,6 @@
 namespace mainstay::api {
 namespace {
 
-using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 

@@ -40,16 +40,16 @@ class TestBackend : public Backend {
     publish(std::move(event));
   }
   void publish(model::Event event) {
-    const std::lock_guard lock(events_mutex);
-    event.seq = static_cast<model::Sequence>(journal.size()) + 1;
-    journal.push_back(event);
-    for (Listener* listener : listeners) listener->tell(event);
+    const std::lock_guard lock(events_mutex_);
+    event.seq = static_cast<model::Sequence>(journal_.size()) + 1;
+    journal_.push_back(event);
+    for (Listener* listener : listeners_) listener->tell(event);
   }
   void end_subscriptions(const Error& why) {
     std::vector<Listener*> all;
     {
-      const std::lock_guard lock(events_mutex);
-      all = listeners;
+      const std::lock_guard lock(events_mutex_);
+      all = listeners_;
     }
     for (Listener* listener : all) listener->on_end(why);
   }
@@ -150,11 +150,11 @@ class TestBackend : public Backend {
                                           std::function<void(const Error&)> on_end) override {
     auto listener = std::make_unique<Listener>(*this, std::move(filter), std::move(on_event),
                                                std::move(on_end));
-    const std::lock_guard lock(events_mutex);
-    for (const model::Event& event : journal) {
+    const std::lock_guard lock(events_mutex_);
+    for (const model::Event& event : journal_) {
       if (after && event.seq > *after) listener->tell(event);
     }
-    listeners.push_back(listener.get());
+    listeners_.push_back(listener.get());
     ++subscriptions;
     return listener;
   }
@@ -190,8 +190,8 @@ class TestBackend : public Backend {
              std::function<void(const Error&)> end)
         : backend(to), filter(std::move(with)), on_event(std::move(call)), on_end(std::move(end)) {}
     ~Listener() override {
-      const std::lock_guard lock(backend.events_mutex);
-      std::erase(backend.listeners, this);
+      const std::lock_guard lock(backend.events_mutex_);
+      std::erase(backend.listeners_, this);
     }
     void tell(const model::Event& event) {
       if (filter.passes(event)) on_event(event);
@@ -222,9 +222,9 @@ class TestBackend : public Backend {
   }
 
   base::UuidMaker ids_{1};
-  std::mutex events_mutex;
-  std::vector<model::Event> journal;
-  std::vector<Listener*> listeners;
+  std::mutex events_mutex_;
+  std::vector<model::Event> journal_;
+  std::vector<Listener*> listeners_;
 };
 
 }  // namespace mainstay::api

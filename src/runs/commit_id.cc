@@ -61,7 +61,7 @@ std::optional<std::string> commit_id_of(const std::string& folder) {
   if (failed) return std::nullopt;
   const auto git = git_folder_above(start);
   if (!git) return std::nullopt;
-  const auto head = read_trimmed(*git / "HEAD");
+  auto head = read_trimmed(*git / "HEAD");
   if (!head) return std::nullopt;
   if (is_commit_id(*head)) return head;
   if (!head->starts_with("ref: ")) return std::nullopt;

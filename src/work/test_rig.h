@@ -147,7 +147,7 @@ class Rig {
   }
   /// The agent connects (again); `held` as in its hello.
   model::LinkId link(const std::string& name, std::vector<model::HeldAttempt> held = {}) {
-    const model::LinkId id = ++last_link;
+    const model::LinkId id = ++last_link_;
     directory->set_link(name, id, 0, {});
     directory->set_assignable(name, true);
     model::LinkOpened opened;
@@ -167,7 +167,7 @@ class Rig {
 
   Result<model::WorkAccepted> submit(model::WorkSpec spec,
                                      std::optional<model::SubmitWork::Known> known = {}) {
-    work->handle(++last_token, model::SubmitWork{std::move(spec), std::move(known)}, *directory,
+    work->handle(++last_token_, model::SubmitWork{std::move(spec), std::move(known)}, *directory,
                  storage, now, out);
     return answer<model::WorkAccepted>();
   }
@@ -177,15 +177,15 @@ class Rig {
     return accepted ? accepted->id : model::WorkId();
   }
   Result<model::RunAccepted> start(model::StartRun asked) {
-    work->handle(++last_token, asked, *directory, storage, now, out);
+    work->handle(++last_token_, asked, *directory, storage, now, out);
     return answer<model::RunAccepted>();
   }
   Result<model::Done> cancel(const model::WorkId& id, std::string reason = "") {
-    work->handle(++last_token, model::CancelWork{id, std::move(reason)}, *directory, now, out);
+    work->handle(++last_token_, model::CancelWork{id, std::move(reason)}, *directory, now, out);
     return answer<model::Done>();
   }
   Result<model::Done> cancel(const model::RunId& id, std::string reason = "") {
-    work->handle(++last_token, model::CancelRun{id, std::move(reason)}, *directory, now, out);
+    work->handle(++last_token_, model::CancelRun{id, std::move(reason)}, *directory, now, out);
     return answer<model::Done>();
   }
   /// The end of a turn: timers, assignments, commit.
@@ -299,7 +299,7 @@ class Rig {
  private:
   void reset() {
     directory = std::make_unique<fleet::Directory>();
-    work = std::make_unique<Work>(settings, ++seed);
+    work = std::make_unique<Work>(settings, ++seed_);
   }
   void place(const std::string& name) {
     directory->add(name, specs[name]);
@@ -311,14 +311,14 @@ class Rig {
     EXPECT_EQ(out.replies.size(), 1U);
     model::Reply reply = std::move(out.replies.back());
     out.replies.clear();
-    EXPECT_EQ(reply.token, last_token);
+    EXPECT_EQ(reply.token, last_token_);
     if (!reply.body) return std::move(reply.body).error();
     return std::get<Body>(*reply.body);
   }
 
-  std::uint64_t seed = 7;
-  model::ReplyToken last_token = 0;
-  model::LinkId last_link = 0;
+  std::uint64_t seed_ = 7;
+  model::ReplyToken last_token_ = 0;
+  model::LinkId last_link_ = 0;
 };
 
 }  // namespace mainstay::work

@@ -9,7 +9,6 @@ namespace mainstay::api {
 namespace {
 
 using platform::Json;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 std::string concrete(std::string_view path) {

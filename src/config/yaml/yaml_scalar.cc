@@ -94,7 +94,7 @@ std::string resolve_real(YamlNode& node) {
 std::string resolve_plain_scalar(YamlNode& node) {
   const std::string_view text = node.text;
   node.kind = YamlKind::text;
-  if (text == "" || text == "~" || text == "null" || text == "Null" || text == "NULL") {
+  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") {
     node.kind = YamlKind::null;
   } else if (text == "true" || text == "True" || text == "TRUE") {
     node.kind = YamlKind::boolean;

@@ -175,7 +175,8 @@ TEST(LinkSubmit, WithoutATokenNothingIsAccepted) {
   Desk desk;
   Rig rig({}, [&](auto& sinks) { desk.attach(sinks); });
   rig.expect("scout", 1, kToken, [](pid_t) { return false; });
-  for (std::string token : {std::string("wrong"), kToken}) {  // a process outside the agent's tree
+  // The second is right, and comes from a process outside the agent's tree.
+  for (const std::string& token : {std::string("wrong"), kToken}) {
     TestClient client(rig.server->unix_target(), token);
     client.send(request(1, "test.do"));
     EXPECT_EQ(client.status().error_code(), grpc::UNAUTHENTICATED);

@@ -5,7 +5,7 @@ namespace {
 
 TEST(Link, AnAgentOpensItsLinkOverBothSockets) {
   Rig rig;
-  for (std::string target : {rig.server->unix_target(), rig.server->tcp_address()}) {
+  for (const std::string& target : {rig.server->unix_target(), rig.server->tcp_address()}) {
     rig.expect("scout", 3);
     TestAgent agent(target);
     wire::AgentMessage hello = TestAgent::hello_of("scout", 3);
@@ -295,7 +295,7 @@ TEST(Link, AMessageOverTheLimitEndsTheLinkNotTheServer) {
   Rig rig;
   rig.expect("scout", 1);
   rig.expect("other", 1);
-  for (std::string target : {rig.server->unix_target(), rig.server->tcp_address()}) {
+  for (const std::string& target : {rig.server->unix_target(), rig.server->tcp_address()}) {
     TestAgent agent(target);
     agent.open(rig, "scout", 1);
     wire::AgentMessage up;

@@ -109,6 +109,18 @@ Result<std::string> read_fd(int fd, std::size_t max_bytes, std::string_view name
   }
 }
 
+Result<std::size_t> read_start(int fd, char* buffer, std::size_t size, std::string_view name) {
+  std::size_t have = 0;
+  while (have < size) {
+    ssize_t got = ::read(fd, buffer + have, size - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return io_error("cannot read", name, errno);
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  return have;
+}
+
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   auto file = open_file(path, O_RDONLY);
   if (!file) return file.error();

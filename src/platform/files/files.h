@@ -35,6 +35,9 @@ Result<Fd> open_beneath(const Fd& root, const std::string& relative, int flags, 
 Result<std::string> read_file(const std::string& path,
                               std::size_t max_bytes = std::size_t{64} << 20);
 Result<std::string> read_fd(int fd, std::size_t max_bytes, std::string_view name);
+/// The first bytes of it, as many as there are up to `size`; for the kernel's own files, whose
+/// length nobody knows.
+Result<std::size_t> read_start(int fd, char* buffer, std::size_t size, std::string_view name);
 
 /// Writes every byte; the descriptor must be blocking.
 Result<void> write_all(int fd, std::string_view bytes, std::string_view name);

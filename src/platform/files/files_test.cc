@@ -136,5 +136,26 @@ TEST(Files, C6WriteAllSurvivesShortWritesAndSignals) {
   ::sigaction(SIGUSR1, &before, nullptr);
 }
 
+TEST(Files, C6TheStartOfAFileIsReadInAnyNumberOfPieces) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  std::thread thread([&] {
+    for (const char* piece : {"ab", "c", "defg"}) {
+      EXPECT_TRUE(write_all(writer.get(), piece, "pipe"));
+      std::this_thread::yield();
+    }
+    writer.reset();
+  });
+  char buffer[16];
+  EXPECT_EQ(*read_start(reader.get(), buffer, 5, "pipe"), 5U);
+  EXPECT_EQ(std::string_view(buffer, 5), "abcde");
+  EXPECT_EQ(*read_start(reader.get(), buffer, sizeof buffer, "pipe"), 2U) << "its end came first";
+  EXPECT_EQ(*read_start(reader.get(), buffer, sizeof buffer, "pipe"), 0U);
+  thread.join();
+  EXPECT_FALSE(read_start(-1, buffer, sizeof buffer, "nothing"));
+}
+
 }  // namespace
 }  // namespace mainstay::platform

@@ -1,6 +1,7 @@
 #include "platform/grpc/grpc_server.h"
 
 #include <arpa/inet.h>
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/server_posix.h>
@@ -64,11 +65,23 @@ void silence_grpc() {
   if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function([](gpr_log_func_args*) {});
 }
 
+/// Keeps the library until the process ends. Its own end waits for a poller that it starts whenever
+/// a socket was full, 10 s and longer (run_poller in tcp_posix.cc, 1.51), and so would the
+/// daemon's.
+void keep_grpc() {
+  static const bool kept = [] {
+    grpc_init();
+    return true;
+  }();
+  static_cast<void>(kept);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<GrpcServer>> GrpcServer::start(const Options& options,
                                                       const std::vector<grpc::Service*>& services) {
   silence_grpc();
+  keep_grpc();
   std::unique_ptr<GrpcServer> made(new GrpcServer);
   grpc::ServerBuilder builder;
   set_options(builder, options.max_message_bytes);

@@ -8,7 +8,7 @@
 namespace mainstay::platform {
 namespace {
 
-using std::string_literals::operator""s;
+using namespace std::string_literals;
 using State = RequestParser::State;
 
 struct Outcome {
@@ -53,7 +53,7 @@ Outcome read(std::string_view text, std::size_t step, RequestLimits limits = {})
 }
 
 Outcome read_all_ways(std::string_view text, RequestLimits limits = {}) {
-  const Outcome whole = read(text, text.size() + 1, limits);
+  Outcome whole = read(text, text.size() + 1, limits);
   for (const std::size_t step : {1U, 2U, 3U, 7U}) {
     const Outcome pieces = read(text, step, limits);
     EXPECT_EQ(pieces.state, whole.state) << step << " " << text;

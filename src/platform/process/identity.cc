@@ -59,10 +59,10 @@ std::optional<ProcEntry> parse_proc_stat(std::string_view text) {
 std::optional<ProcEntry> read_proc_entry(pid_t pid) {
   auto file = open_file(proc_path(pid, "stat"), O_RDONLY);
   if (!file) return std::nullopt;
-  char text[kMaxStat];  // more than a line of it can be; the kernel gives it in one read
-  ssize_t got = ::read(file->get(), text, sizeof text);
-  if (got <= 0) return std::nullopt;
-  return parse_proc_stat({text, static_cast<std::size_t>(got)});
+  char text[kMaxStat];  // more than a line of it can be
+  auto got = read_start(file->get(), text, sizeof text, "stat");
+  if (!got || *got == 0) return std::nullopt;
+  return parse_proc_stat({text, *got});
 }
 
 std::vector<ProcEntry> list_processes() {

@@ -65,8 +65,8 @@ std::string interpreter_of(const std::string& path) {
   auto file = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!file) return "";
   char buffer[kFirstLineBytes];
-  ssize_t got = ::read(file->get(), buffer, sizeof buffer);
-  std::string_view line(buffer, got > 0 ? static_cast<std::size_t>(got) : 0);
+  auto got = read_start(file->get(), buffer, sizeof buffer, path);
+  std::string_view line(buffer, got ? *got : 0);
   if (!line.starts_with("#!")) return "";
   line.remove_prefix(2);
   auto begin = line.find_first_not_of(" \t");

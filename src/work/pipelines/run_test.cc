@@ -7,7 +7,6 @@
 namespace mainstay::work {
 namespace {
 
-using model::FailureKind;
 using model::RunState;
 using model::StepState;
 using model::WorkState;
