@@ -110,23 +110,34 @@ std::uint64_t draw() {
   return state;
 }
 
-bool is_interrupted() {
+bool is_drawn() {
   const std::uint64_t one_in = control().one_in;
-  if (one_in == 0 || draw() % one_in != 0) return false;
+  return one_in != 0 && draw() % one_in == 0;
+}
+
+bool interrupt() {
   ++control().interrupted;
   errno = EINTR;
   return true;
 }
 
-/// Neither a socket nor one of the kernel's own, such as an eventfd, which takes 8 bytes or none.
-bool may_be_short(int fd) {
+mode_t kind_of(int fd) {
   struct stat info {};
-  return ::fstat(fd, &info) == 0 && (S_ISREG(info.st_mode) || S_ISFIFO(info.st_mode));
+  return ::fstat(fd, &info) == 0 ? info.st_mode & S_IFMT : 0;
+}
+
+/// Not the kernel's own, such as an eventfd: nothing interrupts a call that cannot wait, and
+/// Asio's wake-up rests on that.
+bool is_interrupted(int fd) {
+  if (!is_drawn()) return false;
+  const mode_t kind = kind_of(fd);
+  return (kind == S_IFREG || kind == S_IFIFO || kind == S_IFSOCK) && interrupt();
 }
 
 std::size_t shortened(int fd, std::size_t size) {
-  const std::uint64_t one_in = control().one_in;
-  if (one_in == 0 || size < 2 || draw() % one_in != 0 || !may_be_short(fd)) return size;
+  if (size < 2 || !is_drawn()) return size;
+  const mode_t kind = kind_of(fd);
+  if (kind != S_IFREG && kind != S_IFIFO) return size;
   ++control().shortened;
   return 1 + draw() % (size - 1);
 }
@@ -178,20 +189,20 @@ int close(int fd) {
 
 ssize_t read(int fd, void* buffer, size_t size) {
   static const auto real = next<ssize_t (*)(int, void*, size_t)>("read");
-  if (is_interrupted() || fails(kRead, fd)) return -1;
+  if (is_interrupted(fd) || fails(kRead, fd)) return -1;
   return real(fd, buffer, shortened(fd, size));
 }
 
 ssize_t write(int fd, const void* bytes, size_t size) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");
-  if (is_interrupted() || fails(kWrite, fd)) return -1;
+  if (is_interrupted(fd) || fails(kWrite, fd)) return -1;
   if (known(fd)) sync_failed[fd] = false;
   return real(fd, bytes, shortened(fd, size));
 }
 
 ssize_t pread64(int fd, void* buffer, size_t size, off64_t at) {
   static const auto real = next<ssize_t (*)(int, void*, size_t, off64_t)>("pread64");
-  if (is_interrupted() || fails(kRead, fd)) return -1;
+  if (is_interrupted(fd) || fails(kRead, fd)) return -1;
   return real(fd, buffer, shortened(fd, size), at);
 }
 
@@ -199,7 +210,7 @@ ssize_t pread(int fd, void* buffer, size_t size, off_t at) { return pread64(fd, 
 
 ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t at) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t, off64_t)>("pwrite64");
-  if (is_interrupted() || fails(kWrite, fd)) return -1;
+  if (is_interrupted(fd) || fails(kWrite, fd)) return -1;
   if (known(fd)) sync_failed[fd] = false;
   return real(fd, bytes, shortened(fd, size), at);
 }
@@ -210,13 +221,13 @@ ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
 
 ssize_t readv(int fd, const iovec* parts, int count) {
   static const auto real = next<ssize_t (*)(int, const iovec*, int)>("readv");
-  if (is_interrupted() || fails(kRead, fd)) return -1;
+  if (is_interrupted(fd) || fails(kRead, fd)) return -1;
   return real(fd, parts, count);
 }
 
 ssize_t writev(int fd, const iovec* parts, int count) {
   static const auto real = next<ssize_t (*)(int, const iovec*, int)>("writev");
-  if (is_interrupted() || fails(kWrite, fd)) return -1;
+  if (is_interrupted(fd) || fails(kWrite, fd)) return -1;
   if (known(fd)) sync_failed[fd] = false;
   // Only the first of several parts: as short as a file ever makes it.
   if (count > 1 && shortened(fd, 2) == 1) count = 1;
@@ -225,27 +236,27 @@ ssize_t writev(int fd, const iovec* parts, int count) {
 
 ssize_t recv(int fd, void* buffer, size_t size, int flags) {
   static const auto real = next<ssize_t (*)(int, void*, size_t, int)>("recv");
-  return is_interrupted() ? -1 : real(fd, buffer, size, flags);
+  return is_interrupted(fd) ? -1 : real(fd, buffer, size, flags);
 }
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
   static const auto real = next<ssize_t (*)(int, msghdr*, int)>("recvmsg");
-  return is_interrupted() ? -1 : real(fd, message, flags);
+  return is_interrupted(fd) ? -1 : real(fd, message, flags);
 }
 
 ssize_t send(int fd, const void* bytes, size_t size, int flags) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t, int)>("send");
-  return is_interrupted() ? -1 : sent(real(fd, bytes, size, flags), size);
+  return is_interrupted(fd) ? -1 : sent(real(fd, bytes, size, flags), size);
 }
 
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   static const auto real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
-  return is_interrupted() ? -1 : sent(real(fd, message, flags), size_of(message));
+  return is_interrupted(fd) ? -1 : sent(real(fd, message, flags), size_of(message));
 }
 
 int epoll_wait(int fd, epoll_event* events, int count, int timeout) {
   static const auto real = next<int (*)(int, epoll_event*, int, int)>("epoll_wait");
-  return is_interrupted() ? -1 : real(fd, events, count, timeout);
+  return is_drawn() && interrupt() ? -1 : real(fd, events, count, timeout);
 }
 
 int fallocate64(int fd, int mode, off64_t at, off64_t size) {
