@@ -41,6 +41,8 @@ def few_inodes(tmp_path: pathlib.Path):
 
 @pytest.fixture
 def ext4_disk(tmp_path: pathlib.Path):
+    if not os.path.exists("/sbin/mkfs.ext4"):
+        pytest.skip("skipped: there is no mkfs.ext4 (e2fsprogs)")
     image = tmp_path / "image"
     with open(image, "wb") as file:
         file.truncate(256 << 20)
