@@ -97,6 +97,7 @@ void Directory::begin_incarnation(const model::AgentName& name, model::Incarnati
   if (found == nullptr) return;
   found->view.incarnation = incarnation;
   found->view.link = 0;
+  found->view.sdk.reset();
   found->view.busy = 0;
   found->view.slots = std::max(1, found->view.spec->concurrency);
   found->view.assignable = false;
@@ -115,6 +116,10 @@ void Directory::set_link(const model::AgentName& name, model::LinkId link, int s
   found->view.slots = slots > 0 ? std::min(slots, limit) : limit;
   unserve(*found);
   serve(*found, serves.empty() ? spec.capabilities : serves);
+}
+
+void Directory::set_sdk(const model::AgentName& name, const std::string& sdk) {
+  if (Entry* found = entry(name)) found->view.sdk = std::make_shared<const std::string>(sdk);
 }
 
 void Directory::clear_link(const model::AgentName& name) {

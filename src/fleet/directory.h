@@ -25,6 +25,8 @@ struct AgentView {
   model::Incarnation incarnation = 0;
   model::AgentKind kind = model::AgentKind::link;
   std::shared_ptr<const model::AgentSpec> spec;
+  /// What its link said it runs on, such as `python 0.1.0 (3.11.2)`; null before, and for commands.
+  std::shared_ptr<const std::string> sdk;
   int slots = 0;
   /// May be over `slots`: attempts that outlived a narrower hello are counted too.
   int busy = 0;
@@ -66,6 +68,7 @@ class Directory {
   /// means all of them.
   void set_link(const model::AgentName& name, model::LinkId link, int slots,
                 const std::vector<std::string>& serves);
+  void set_sdk(const model::AgentName& name, const std::string& sdk);
   void clear_link(const model::AgentName& name);
   void set_assignable(const model::AgentName& name, bool assignable);
 

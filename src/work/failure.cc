@@ -67,6 +67,11 @@ model::WorkError failure(model::FailureKind kind, Code code, std::string message
   error.code = std::string(base::code_info(code).name);
   error.message = std::move(message);
   EventBody body = item_context(item, base::code_info(code).hint);
+  if (item.attempt && item.attempt->sdk && !item.attempt->sdk->empty()) {
+    EventBody environment;
+    environment.text("sdk", *item.attempt->sdk);
+    body.raw("environment", std::move(environment).take());
+  }
   error.context_json = std::move(body).take();
   return error;
 }

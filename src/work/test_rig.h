@@ -149,6 +149,7 @@ class Rig {
   model::LinkId link(const std::string& name, std::vector<model::HeldAttempt> held = {}) {
     const model::LinkId id = ++last_link_;
     directory->set_link(name, id, 0, {});
+    directory->set_sdk(name, "python 0.1.0 (3.11.2)");
     directory->set_assignable(name, true);
     model::LinkOpened opened;
     opened.agent = name;

@@ -41,7 +41,8 @@ void add_error_rows(Table& table, const Json& error) {
   };
   row("hint", text_of(context, "hint"));
   row("agent state", members_text(field(reported, "agent")));
-  row("environment", members_text(field(reported, "environment")));
+  const Json& told = field(reported, "environment");
+  row("environment", members_text(told.is_object() ? told : field(context, "environment")));
   row("details", members_text(field(reported, "fields")));
 }
 

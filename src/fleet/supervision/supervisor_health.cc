@@ -63,6 +63,7 @@ void Supervisor::on(const model::LinkOpened& fact, Turn turn) {
   agent.status.linked = true;
   agent.status.sdk = base::excerpt(fact.sdk, 200);
   directory_.set_link(fact.agent, fact.link, fact.slots, fact.capabilities);
+  directory_.set_sdk(fact.agent, agent.status.sdk);
   agent.status.slots = directory_.find(fact.agent)->slots;
   if (agent.stop_begun) {
     const Duration left = agent.stop_deadline - turn.now.mono;

@@ -287,6 +287,8 @@ TEST(Timeouts, TheTotalTimeoutCancelsAndCounts) {
   EXPECT_EQ(rig.status(id).state, WorkState::queued);
   EXPECT_EQ(rig.status(id).error->kind, FailureKind::timeout);
   EXPECT_EQ(rig.status(id).error->code, "attempt_timeout");
+  EXPECT_THAT(rig.status(id).error->context_json,
+              HasSubstr(R"x("environment":{"sdk":"python 0.1.0 (3.11.2)"})x"));
   EXPECT_EQ(rig.book.attempts.at({id, 1}).outcome, "timeout");
   ASSERT_EQ(rig.cancels.size(), 1U);
   EXPECT_TRUE(rig.assigned.empty()) << "the agent is still busy with it";
