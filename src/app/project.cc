@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -18,6 +19,8 @@ namespace mainstay::app {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxInstanceBytes = 256;
 
 bool is_project(const fs::path& folder) {
   std::error_code ignored;
@@ -36,12 +39,34 @@ Result<Project> project_at(const std::string& path) {
   return Project{folder.string()};
 }
 
+/// How many processes of agents outlived the daemon that had started them.
+std::size_t left_running(const Project& project) {
+  const auto instance = platform::read_file(project.data_file("instance"), kMaxInstanceBytes);
+  if (!instance || base::trim(*instance).empty()) return 0;
+  const std::string mark = fmt::format("MAINSTAY_INSTANCE={}", base::trim(*instance));
+  const auto all = platform::list_processes();
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [&](const platform::ProcEntry& entry) {
+        return entry.alive() && platform::environment_has(entry.pid, mark);
+      }));
+}
+
+Error nobody_runs(const Project& project) {
+  const std::size_t left = left_running(project);
+  if (left == 0) {
+    return Error(Code::not_running, fmt::format("no daemon runs for {}", project.folder));
+  }
+  return Error(Code::not_running,
+               fmt::format("no daemon runs for {}, but {} of its agents' processes {}: it was "
+                           "killed",
+                           project.folder, left, left == 1 ? "does" : "do"))
+      .with_hint("`mainstay up --detach` takes them over; `mainstay down` then ends them");
+}
+
 // Nobody can be asked. Who holds the lock all the same is starting, stopping, or has lost its file.
 Error no_daemon(const Project& project, const std::string& why) {
   const auto owner = platform::FileLock::owner(project.data_file("lock"));
-  if (!owner || *owner == 0) {
-    return Error(Code::not_running, fmt::format("no daemon runs for {}", project.folder));
-  }
+  if (!owner || *owner == 0) return nobody_runs(project);
   return Error(Code::not_running,
                fmt::format("the daemon of {} (process {}) cannot be reached: {}", project.folder,
                            *owner, why.empty() ? "it has not said its address" : why))

@@ -160,3 +160,19 @@ pipelines:
     assert project.down() == 0
     assert run_id in project.cli("runs", "show", short).stdout
     assert "agree" in project.cli("runs", "verify", short).stdout
+
+
+def test_down_says_when_a_killed_daemon_left_its_agents_and_what_to_do(project: FleetProject):
+    project.python_fleet(replicas=2)
+    project.up()
+    project.wait_agents()
+    project.kill()
+    said = project.cli("down")
+    assert said.returncode == 3
+    assert "2 of its agents' processes do" in said.stderr
+    assert "mainstay up --detach" in said.stderr
+    project.up()
+    project.wait_agents()
+    assert project.cli("down").returncode == 0
+    assert project.agent_pids() == []
+    assert "agents' processes" not in project.cli("down").stderr
