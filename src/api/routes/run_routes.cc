@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "api/context.h"
+#include "api/routes/answers.h"
 #include "api/routes/handlers.h"
 #include "api/routes/views.h"
 #include "base/assert.h"
@@ -101,20 +102,9 @@ void list_runs(ApiContext& api, const CallPtr& call) {
   api.backend.list_runs(*std::move(filter), [api = api.shared_from_this(), call,
                                              limit](Result<std::vector<RunView>> found) {
     if (!found) return reply_error(*api, call, found.error());
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object().key("runs").begin_array();
-    for (std::size_t i = 0; i < found->size() && i < limit; ++i) {
-      write_run(json, (*found)[i], false);
-    }
-    json.end_array().key("next_cursor");
-    if (found->size() > limit) {
-      json.value((*found)[limit - 1].spec->id.to_text());
-    } else {
-      json.null();
-    }
-    json.end_object();
-    reply(*api, call, 200, std::move(out));
+    reply(*api, call, 200,
+          page_json("runs", *found, limit,
+                    [](JsonWriter& json, const RunView& run) { write_run(json, run, false); }));
   });
 }
 
@@ -123,21 +113,10 @@ void get_run(ApiContext& api, const CallPtr& call) {
   if (!id) return reply_error(api, call, id.error());
   const auto wait = wait_parameter(*call);
   if (!wait) return reply_error(api, call, wait.error());
-  if (*wait == Duration(0)) {
-    return api.backend.find_run(*id, [api = api.shared_from_this(), call](Result<RunView> run) {
-      reply_run(*api, call, run);
-    });
-  }
-  // The connection keeps the ticket until the request is answered.
-  const auto ticket = api.ends->take(id->to_text());
-  call->responder.on_gone([ticket] { ticket->fire(); });
-  api.backend.find_run(*id, [api = api.shared_from_this(), call, ticket, id = *id,
-                             wait = *wait](Result<RunView> run) {
-    if (!run || is_terminal(run->status.state)) return reply_run(*api, call, run);
-    ticket->arm(wait, [api, call, id] {
-      api->backend.find_run(id, [api, call](Result<RunView> now) { reply_run(*api, call, now); });
-    });
-  });
+  answer_when_ended<RunView>(
+      api, call, id->to_text(), *wait,
+      [id = *id](ApiContext& at, auto on_found) { at.backend.find_run(id, std::move(on_found)); },
+      [](const RunView& run) { return is_terminal(run.status.state); }, reply_run);
 }
 
 void cancel_run(ApiContext& api, const CallPtr& call) {

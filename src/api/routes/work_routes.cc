@@ -4,6 +4,7 @@
 
 #include "api/context.h"
 #include "api/problem.h"
+#include "api/routes/answers.h"
 #include "api/routes/handlers.h"
 #include "api/routes/views.h"
 #include "base/assert.h"
@@ -155,20 +156,9 @@ void list_work(ApiContext& api, const CallPtr& call) {
   api.backend.list_work(*std::move(filter), [api = api.shared_from_this(), call,
                                              limit](Result<std::vector<WorkView>> found) {
     if (!found) return reply_error(*api, call, found.error());
-    std::string out;
-    JsonWriter json(out);
-    json.begin_object().key("work").begin_array();
-    for (std::size_t i = 0; i < found->size() && i < limit; ++i) {
-      write_work(json, (*found)[i], false);
-    }
-    json.end_array().key("next_cursor");
-    if (found->size() > limit) {
-      json.value((*found)[limit - 1].spec->id.to_text());
-    } else {
-      json.null();
-    }
-    json.end_object();
-    reply(*api, call, 200, std::move(out));
+    reply(*api, call, 200,
+          page_json("work", *found, limit,
+                    [](JsonWriter& json, const WorkView& work) { write_work(json, work, false); }));
   });
 }
 
@@ -177,22 +167,10 @@ void get_work(ApiContext& api, const CallPtr& call) {
   if (!id) return reply_error(api, call, id.error());
   const auto wait = wait_parameter(*call);
   if (!wait) return reply_error(api, call, wait.error());
-  if (*wait == Duration(0)) {
-    return api.backend.find_work(*id, [api = api.shared_from_this(), call](Result<WorkView> work) {
-      reply_work(*api, call, work);
-    });
-  }
-  // The connection keeps the ticket until the request is answered.
-  const auto ticket = api.ends->take(id->to_text());
-  call->responder.on_gone([ticket] { ticket->fire(); });
-  api.backend.find_work(*id, [api = api.shared_from_this(), call, ticket, id = *id,
-                              wait = *wait](Result<WorkView> work) {
-    if (!work || has_ended(*work)) return reply_work(*api, call, work);
-    ticket->arm(wait, [api, call, id] {
-      api->backend.find_work(id,
-                             [api, call](Result<WorkView> now) { reply_work(*api, call, now); });
-    });
-  });
+  answer_when_ended<WorkView>(
+      api, call, id->to_text(), *wait,
+      [id = *id](ApiContext& at, auto on_found) { at.backend.find_work(id, std::move(on_found)); },
+      has_ended, reply_work);
 }
 
 void cancel_work(ApiContext& api, const CallPtr& call) {
