@@ -234,7 +234,10 @@ TEST_P(AdoptionTest, B4RemainsOfADeadAgentAreKilled) {
       members.push_back(*platform::identify(entry.pid));
   }
   ASSERT_EQ(members.size(), 1U);
-  platform::send_signal(from_model(daemon.started.process), SIGKILL);
+  auto main_process = platform::open_process(from_model(daemon.started.process));
+  ASSERT_TRUE(main_process);
+  platform::send_signal(*main_process, SIGKILL);
+  ASSERT_TRUE(platform::wait_exit(*main_process));
   TestNode node(dir_.path(), GetParam());
   node.apply(adoption(daemon));
   EXPECT_FALSE(node.wait_for<AdoptionFinished>()->process);

@@ -123,7 +123,7 @@ TEST(Reference, AStageThatDoesNotComeBeforeIsRefused) {
 
 TEST(Reference, AnInputThatGrowsTooLargeIsRefused) {
   Sources sources({"scan"});
-  sources.add("scan", model::Payload::of("\"" + std::string(8'000'000, 'x') + "\""));
+  sources.add("scan", model::Payload::of("\"" + std::string(8UL * 1024 * 1024, 'x') + "\""));
   const auto text = resolved(sources, R"(["scan#","scan#"])");
   ASSERT_FALSE(text);
   EXPECT_EQ(text.error().code(), Code::payload_too_large);
