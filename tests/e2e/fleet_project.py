@@ -160,18 +160,17 @@ agents:
                 pass
 
     def agent_pids(self) -> list[int]:
-        """Every process that belongs to this project's fleet, however it hides."""
+        """Every process that belongs to this project's fleet, however it hides.
+
+        One whose first thread ended looks like a zombie while its others still run.
+        """
         marker = f"MAINSTAY_PROJECT={self.folder}\0".encode()
         pids = []
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit():
                 continue
-            try:
-                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-                if state not in "ZX" and marker in (entry / "environ").read_bytes() + b"\0":
-                    pids.append(int(entry.name))
-            except OSError:
-                continue
+            if any(marker in environment_of(thread) for thread in threads_of(entry)):
+                pids.append(int(entry.name))
         if self.daemon is not None and self.daemon.pid in pids:
             pids.remove(self.daemon.pid)
         return pids
@@ -264,3 +263,17 @@ agents:
         return subprocess.run([self.binary, *arguments], cwd=self.folder, env=self.env,
                               capture_output=True, text=True, timeout=seconds,
                               stdin=subprocess.DEVNULL)
+
+
+def threads_of(process: pathlib.Path) -> list[pathlib.Path]:
+    try:
+        return list((process / "task").iterdir())
+    except OSError:
+        return []
+
+
+def environment_of(thread: pathlib.Path) -> bytes:
+    try:
+        return (thread / "environ").read_bytes() + b"\0"
+    except OSError:
+        return b""

@@ -197,7 +197,9 @@ def test_c8_a_disk_that_becomes_read_only_is_told_and_loses_nothing(
         for agent in project.agent_pids():
             os.kill(agent, 9)
         wait_until(lambda: not project.agent_pids(), 10, "the agents ended")
-        subprocess.run(["umount", ext4_disk], check=True)
+        # Threads that are killed let go of their files a moment after they are seen no more.
+        wait_until(lambda: subprocess.run(["umount", ext4_disk], check=False).returncode == 0, 20,
+                   "nothing holds the disk")
         subprocess.run(["/sbin/e2fsck", "-p", tmp_path / "image"], capture_output=True, check=False)
         mounted(ext4_disk, "-o", "loop", str(tmp_path / "image"))
         project.up()

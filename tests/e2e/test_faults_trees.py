@@ -104,3 +104,51 @@ def next_pid(project: FleetProject, incarnation: int):
     agent = project.agents()["stubborn"]
     ready = agent["state"] == "healthy" and agent["incarnation"] == incarnation
     return agent["pid"] if ready else None
+
+
+# Its child's first thread ends and another runs on: what /proc calls a zombie, and what the
+# kernel's cgroup.kill passes over.
+HALF_ENDED = '''
+import ctypes, os, threading, time
+import mainstay
+
+def run_on():
+    while open(f"/proc/{os.getpid()}/stat").read().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.001)
+    with open("half-ended.part", "w") as f:
+        f.write(str(os.getpid()))
+    os.rename("half-ended.part", "half-ended")
+    while True:
+        time.sleep(1000)
+
+if os.fork() == 0:
+    os.setsid()
+    threading.Thread(target=run_on).start()
+    exit_thread = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # exit(2), of one thread
+    ctypes.CDLL(None).syscall(exit_thread, 0)
+mainstay.Agent().run()
+'''
+
+
+def test_a5_a_process_whose_first_thread_ended_goes_too(project: FleetProject):
+    project.write("half.py", HALF_ENDED)
+    project.fleet('''
+fleet: half-ended
+agents:
+  half:
+    command: [/usr/bin/python3, half.py]
+    capabilities: [x]
+    stop_grace: 1s
+''')
+    project.up()
+    project.wait_agents()
+    path = project.folder / "half-ended"
+    wait_until(path.exists, 20, "the child has one thread left")
+    left = os.pidfd_open(int(path.read_text()))
+    try:
+        project.daemon.send_signal(signal.SIGTERM)
+        gone_after(left, time.monotonic())
+        assert project.daemon.wait(20) == 0
+        assert project.agent_pids() == []
+    finally:
+        os.close(left)

@@ -30,6 +30,32 @@ std::optional<Number> to_number(std::string_view text) {
   return number;
 }
 
+/// The entries of a folder of /proc that are numbers: processes, or the threads of one.
+std::vector<pid_t> numbers_in(const std::string& folder) {
+  std::vector<pid_t> numbers;
+  auto close_dir = [](DIR* d) { ::closedir(d); };
+  std::unique_ptr<DIR, decltype(close_dir)> dir(::opendir(folder.c_str()), close_dir);
+  if (!dir) return numbers;
+  while (const dirent* entry = ::readdir(dir.get())) {
+    if (auto number = to_number<pid_t>(entry->d_name)) numbers.push_back(*number);
+  }
+  return numbers;
+}
+
+/// Empty when there is none to read. A first thread that ended has lost its own view of it, which
+/// the others still have.
+std::string environment_of(pid_t pid) {
+  auto text = read_file(proc_path(pid, "environ"), kMaxEnvironment);
+  if (text && !text->empty()) return *std::move(text);
+  for (pid_t thread : numbers_in(proc_path(pid, "task"))) {
+    if (thread == pid) continue;
+    auto seen =
+        read_file(proc_path(pid, "task/" + std::to_string(thread) + "/environ"), kMaxEnvironment);
+    if (seen && !seen->empty()) return *std::move(seen);
+  }
+  return {};
+}
+
 }  // namespace
 
 const std::string& boot_id() {
@@ -46,14 +72,16 @@ std::optional<ProcEntry> parse_proc_stat(std::string_view text) {
   auto pid = to_number<pid_t>(text.substr(0, text.find(' ')));
   if (name_end == std::string_view::npos || !pid) return std::nullopt;
   auto fields = base::split(base::trim(text.substr(name_end + 1)), ' ');
-  constexpr std::size_t kStartTime = 19;  // field 22; fields[0] is field 3
+  constexpr std::size_t kThreads = 17;    // field 20; fields[0] is field 3
+  constexpr std::size_t kStartTime = 19;  // field 22
   if (fields.size() <= kStartTime || fields[0].size() != 1) return std::nullopt;
   auto parent = to_number<pid_t>(fields[1]);
   auto group = to_number<pid_t>(fields[2]);
   auto session = to_number<pid_t>(fields[3]);
+  auto threads = to_number<std::uint64_t>(fields[kThreads]);
   auto start = to_number<std::uint64_t>(fields[kStartTime]);
-  if (!parent || !group || !session || !start) return std::nullopt;
-  return ProcEntry{*pid, fields[0][0], *parent, *group, *session, *start};
+  if (!parent || !group || !session || !threads || !start) return std::nullopt;
+  return ProcEntry{*pid, fields[0][0], *parent, *group, *session, *threads, *start};
 }
 
 std::optional<ProcEntry> read_proc_entry(pid_t pid) {
@@ -67,21 +95,15 @@ std::optional<ProcEntry> read_proc_entry(pid_t pid) {
 
 std::vector<ProcEntry> list_processes() {
   std::vector<ProcEntry> table;
-  auto close_dir = [](DIR* d) { ::closedir(d); };
-  std::unique_ptr<DIR, decltype(close_dir)> dir(::opendir("/proc"), close_dir);
-  if (!dir) return table;
-  while (const dirent* entry = ::readdir(dir.get())) {
-    auto pid = to_number<pid_t>(entry->d_name);
-    if (!pid) continue;
-    if (auto found = read_proc_entry(*pid)) table.push_back(*found);
+  for (pid_t pid : numbers_in("/proc")) {
+    if (auto found = read_proc_entry(pid)) table.push_back(*found);
   }
   return table;
 }
 
 std::optional<std::string> environment_value(pid_t pid, std::string_view name) {
-  auto text = read_file(proc_path(pid, "environ"), kMaxEnvironment);
-  if (!text) return std::nullopt;
-  for (std::string_view entry : base::split(*text, '\0')) {
+  const std::string environment = environment_of(pid);
+  for (std::string_view entry : base::split(environment, '\0')) {
     if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
       return std::string(entry.substr(name.size() + 1));
     }

@@ -28,17 +28,20 @@ struct ProcessIdentity {
   bool operator==(const ProcessIdentity&) const = default;
 };
 
-/// A line of the process table: fields 1, 3 to 6 and 22 of /proc/PID/stat.
+/// A line of the process table: fields 1, 3 to 6, 20 and 22 of /proc/PID/stat.
 struct ProcEntry {
   pid_t pid = 0;
   char state = '?';
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
+  /// A zombie counts as one of its own.
+  std::uint64_t threads = 0;
   std::uint64_t start_ticks = 0;
 
-  /// A zombie is gone: it runs nothing and holds nothing but its number.
-  bool alive() const { return state != 'Z' && state != 'X' && state != 'x'; }
+  /// A zombie is gone: it runs nothing and holds nothing but its number. Unless only the first
+  /// thread of it ended: the state is that thread's, and the others run on with all that it held.
+  bool alive() const { return (state != 'Z' && state != 'X' && state != 'x') || threads > 1; }
 };
 
 /// The id of this boot of the machine; read once.

@@ -15,13 +15,14 @@ namespace {
 
 TEST(Identity, ReadsAStatLineWithABadName) {
   auto entry =
-      parse_proc_stat("77 (a) b (c)) S 1 70 60 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 123456 1 2 3");
+      parse_proc_stat("77 (a) b (c)) S 1 70 60 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 3 0 123456 1 2 3");
   ASSERT_TRUE(entry);
   EXPECT_EQ(entry->pid, 77);
   EXPECT_EQ(entry->state, 'S');
   EXPECT_EQ(entry->parent, 1);
   EXPECT_EQ(entry->group, 70);
   EXPECT_EQ(entry->session, 60);
+  EXPECT_EQ(entry->threads, 3U);
   EXPECT_EQ(entry->start_ticks, 123456U);
   EXPECT_FALSE(parse_proc_stat(""));
   EXPECT_FALSE(parse_proc_stat("77 (x) S 1 2"));

@@ -119,9 +119,10 @@ std::function<bool(pid_t)> ProcessTree::ownership() const {
 bool ProcessTree::kill_round() {
   if (!group_) return walk_round();
   if (group_->populated()) {
-    if (!group_->kill()) {
-      for (const auto& process : group_->processes()) send_signal(process, SIGKILL);
-    }
+    // Each by itself too: cgroup.kill passes over a process whose first thread has ended, for the
+    // signal goes to that thread alone (kernel/cgroup/cgroup.c, __cgroup_kill; seen on Linux 6).
+    (void)group_->kill();
+    for (const auto& process : group_->processes()) send_signal(process, SIGKILL);
     if (group_->populated()) return false;
   }
   return !widely_ || walk_round();

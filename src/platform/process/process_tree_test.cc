@@ -19,9 +19,10 @@ using std::chrono::seconds;
 constexpr const char* kMarker = "MAINSTAY_START_ID=tree-test-7d1c";
 
 /// The stub of faults A5: ignores SIGTERM, and has a child, a grandchild orphaned by a double fork,
-/// and one in a session of its own; says their pids, one a line, then waits.
-constexpr const char* kNastyTree = R"(
-import os, signal, sys, time
+/// one in a session of its own, and one there whose first thread ended while another runs on, which
+/// makes it look like a zombie; says their pids, one a line, then waits.
+constexpr const char* kNastyTree = R"py(
+import ctypes, os, signal, sys, threading, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 def stay():
     sys.stdout.write(f"{os.getpid()}\n"); sys.stdout.flush()
@@ -36,9 +37,21 @@ if middle2 == 0:
     os.setsid()
     if os.fork() == 0: stay()
     os._exit(0)
+def stay_alone():
+    while open(f"/proc/{os.getpid()}/stat").read().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.001)
+    stay()
+middle3 = os.fork()
+if middle3 == 0:
+    os.setsid()
+    if os.fork() == 0:
+        threading.Thread(target=stay_alone).start()
+        exit_thread = {"x86_64": 60, "aarch64": 93}[os.uname().machine]  # exit(2), of one thread
+        ctypes.CDLL(None).syscall(exit_thread, 0)
+    os._exit(0)
 stay()
-)";
-constexpr int kNastyCount = 4;
+)py";
+constexpr int kNastyCount = 5;
 
 std::optional<CgroupBase> usable_base() {
   auto base = CgroupBase::find("test-" + std::to_string(::getpid()));
@@ -154,8 +167,9 @@ TEST(ProcessTreeKill, CgroupIsFoundAgainByName) {
   base->remove_if_empty();
 }
 
-ProcEntry entry(pid_t pid, pid_t parent, pid_t session, std::uint64_t start, char state = 'S') {
-  return {pid, state, parent, session, session, start};
+ProcEntry entry(pid_t pid, pid_t parent, pid_t session, std::uint64_t start, char state = 'S',
+                std::uint64_t threads = 1) {
+  return {pid, state, parent, session, session, threads, start};
 }
 
 std::set<pid_t> pids(const std::vector<ProcEntry>& entries) {
@@ -166,14 +180,20 @@ std::set<pid_t> pids(const std::vector<ProcEntry>& entries) {
 
 TEST(TreeMembers, DescendantsSessionAndMarked) {
   constexpr pid_t kSelf = 50;
-  std::vector<ProcEntry> table = {entry(1, 0, 1, 0),          entry(kSelf, 1, 50, 10),
-                                  entry(100, kSelf, 100, 20), entry(101, 100, 100, 21),
-                                  entry(102, 101, 102, 22),   entry(103, kSelf, 100, 23),
-                                  entry(104, kSelf, 104, 24), entry(105, 104, 104, 25),
-                                  entry(106, kSelf, 106, 26), entry(107, 100, 100, 27, 'Z')};
+  std::vector<ProcEntry> table = {entry(1, 0, 1, 0),
+                                  entry(kSelf, 1, 50, 10),
+                                  entry(100, kSelf, 100, 20),
+                                  entry(101, 100, 100, 21),
+                                  entry(102, 101, 102, 22),
+                                  entry(103, kSelf, 100, 23),
+                                  entry(104, kSelf, 104, 24),
+                                  entry(105, 104, 104, 25),
+                                  entry(106, kSelf, 106, 26),
+                                  entry(107, 100, 100, 27, 'Z'),
+                                  entry(108, 100, 100, 28, 'Z', 2)};
   ProcessIdentity root{100, 20, ""};
   EXPECT_EQ(pids(tree_members(table, root, {104}, kSelf)),
-            (std::set<pid_t>{100, 101, 102, 103, 104, 105}));
+            (std::set<pid_t>{100, 101, 102, 103, 104, 105, 108}));
 }
 
 TEST(TreeMembers, ALaterProcessOfTheSamePidIsNobodyOfOurs) {
