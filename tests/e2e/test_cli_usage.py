@@ -292,33 +292,75 @@ pipelines:
     assert project.wait_work(item["id"])["state"] == "succeeded"
 
 
-def test_what_was_accepted_is_told_when_the_daemon_goes_away(project: FleetProject):
-    project.python_fleet(pipelines="""
+HOLD_PIPELINE = """
 pipelines:
   one:
     version: 1
     stages:
       only: {capability: hold, input: "run#/input"}
-""")
+"""
+
+
+class Watching:
+    """A command that waits for what it started, while its daemon is killed."""
+
+    def __init__(self, project: FleetProject, *words: str) -> None:
+        path, self.named = ("/v1/runs", "runs") if words[0] == "run" else ("/v1/work", "work")
+        known = len(project.api("GET", path)[self.named])
+        self.process = subprocess.Popen(
+            [project.binary, *words, "--input", f"until={project.folder / 'go'}"],
+            cwd=project.folder, env=project.env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            started = wait_until(lambda: project.api("GET", path)[self.named][:-known or None])
+            self.id = started[0]["id"]
+            project.kill()
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def end(self) -> tuple[str, str]:
+        try:
+            return self.process.communicate(timeout=60)
+        finally:
+            self.process.kill()
+
+
+WATCHING = [["run", "one"], ["work", "submit", "hold", "--wait"]]
+
+
+@pytest.mark.parametrize("words", WATCHING, ids=["run", "work"])
+def test_what_was_accepted_is_told_when_the_daemon_stays_away(project: FleetProject,
+                                                              words: list[str]):
+    project.python_fleet(pipelines=HOLD_PIPELINE)
     project.up()
     project.wait_agents()
-    given = ["--input", f"until={project.folder / 'go'}"]
-    for words, path, named in [(["run", "one"], "/v1/runs", "runs"),
-                               (["work", "submit", "hold", "--wait"], "/v1/work", "work")]:
-        known = len(project.api("GET", path)[named])
-        process = subprocess.Popen([project.binary, *words, *given], cwd=project.folder,
-                                   env=project.env, stdin=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, text=True)
-        try:
-            thing = wait_until(lambda: project.api("GET", path)[named][:-known or None])[0]
-            project.kill()
-            said = process.communicate(timeout=40)[1]
-        finally:
-            process.kill()
-        assert process.returncode == 3
-        assert f"{thing['id']} was accepted" in said and "daemon does not answer" in said
-        project.up()
+    watching = Watching(project, *words, "--reconnect", "500ms")
+    said = watching.end()[1]
+    assert watching.process.returncode == 3
+    assert "the daemon went away; looking for it for 0.5s" in said
+    assert f"{watching.id} was accepted" in said and "it was killed" in said
+
+
+@pytest.mark.parametrize("words", WATCHING, ids=["run", "work"])
+def test_a_watched_run_or_item_is_watched_on_when_the_daemon_is_back(project: FleetProject,
+                                                                     words: list[str]):
+    project.python_fleet(pipelines=HOLD_PIPELINE)
+    project.up()
+    project.wait_agents()
+    watching = Watching(project, *words)
+    project.up()  # at another port
     (project.folder / "go").write_text("")
+    given, said = watching.end()
+    assert watching.process.returncode == 0, said
+    assert "the daemon went away; looking for it for 1m" in said and "the daemon is back" in said
+    assert given.strip().endswith(watching.id if words[0] == "run" else "}")
+
+
+def test_a_time_to_reconnect_that_is_none_is_refused(project: FleetProject):
+    said = project.cli("run", "one", "--reconnect", "soon")
+    assert said.returncode == 2
+    assert '--reconnect: expected a duration such as 30s, got "soon"' in said.stderr
 
 
 def test_ending_what_has_ended_is_a_conflict(project: FleetProject):

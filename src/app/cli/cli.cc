@@ -1,4 +1,5 @@
 // The command line's grammar, in one file because CLI11 is slow to compile.
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -32,6 +33,8 @@ constexpr const char* kRootFooter =
   mainstay logs tail -f                   what happens
 )";
 
+constexpr const char* kReconnectHelp = "how long to look for a daemon that went away";
+
 // May be given several times, each time with one value.
 void each(CLI::Option* option, const char* type) {
   option->type_name(type)->allow_extra_args(false);
@@ -46,6 +49,22 @@ void one_of(CLI::Option* option, std::vector<std::string> words) {
 void between(CLI::Option* option, std::int64_t least, std::int64_t most) {
   option->type_name(std::to_string(least) + ".." + std::to_string(most));
   option->check({[=](std::string& text) { return not_between(text, least, most); }, ""});
+}
+
+// `into` keeps its value unless the option is given.
+void duration(CLI::App* command, const std::string& name, Duration* into, const std::string& help) {
+  const auto take = [=](const std::string& text) {
+    const auto time = base::parse_duration(text);
+    if (!time) {
+      throw CLI::ValidationError(fmt::format("{}: expected a duration such as 30s, got \"{}\"",
+                                             name, base::excerpt(text, 80)));
+    }
+    *into = *time;
+  };
+  command
+      ->add_option_function<std::string>(name, take,
+                                         fmt::format("{}; {}", help, base::duration_to_text(*into)))
+      ->type_name("DURATION");
 }
 
 std::string to_upper(std::string text) {
@@ -192,6 +211,7 @@ void Grammar::add_run() {
       ->type_name("KEY");
   command->add_flag("-d,--detach", run_.detach, "print the run's id and return");
   command->add_flag("--plain", run_.plain, "plain lines, no live view");
+  duration(command, "--reconnect", &run_.reconnect, kReconnectHelp);
 }
 
 void Grammar::add_work() {
@@ -215,6 +235,7 @@ void Grammar::add_work() {
       ->type_name("KEY");
   each(submit->add_option("-l,--label", submit_.labels, "kept with the item"), "KEY=VALUE");
   submit->add_flag("-w,--wait", submit_.wait, "wait for the result and print it");
+  duration(submit, "--reconnect", &submit_.reconnect, kReconnectHelp);
   CLI::App* list =
       verb(*work, "list", "items, newest first", [this] { return work_list(global_, list_); });
   each(list->add_option("--state", list_.states, "queued, delayed, running, succeeded, failed, …"),
@@ -226,10 +247,10 @@ void Grammar::add_work() {
        [this] { return work_show(global_, id_); })
       ->add_option("ID", id_)
       ->required();
-  verb(*work, "wait", "wait for an item and print its result",
-       [this] { return work_wait(global_, id_); })
-      ->add_option("ID", id_)
-      ->required();
+  CLI::App* wait = verb(*work, "wait", "wait for an item and print its result",
+                        [this] { return work_wait(global_, id_, submit_.reconnect); });
+  wait->add_option("ID", id_)->required();
+  duration(wait, "--reconnect", &submit_.reconnect, kReconnectHelp);
   CLI::App* cancel = verb(*work, "cancel", "cancel an item",
                           [this] { return work_cancel(global_, id_, reason_); });
   cancel->add_option("ID", id_)->required();

@@ -38,7 +38,7 @@ int agents_deregister(const GlobalOptions& global, const std::string& name);
 int work_submit(const GlobalOptions& global, const SubmitOptions& options);
 int work_list(const GlobalOptions& global, const ListOptions& options);
 int work_show(const GlobalOptions& global, const std::string& id);
-int work_wait(const GlobalOptions& global, const std::string& id);
+int work_wait(const GlobalOptions& global, const std::string& id, Duration reconnect);
 int work_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason);
 
 int runs_list(const GlobalOptions& global, const ListOptions& options);

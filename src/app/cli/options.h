@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/views/output.h"
+#include "base/time.h"
 
 namespace mainstay::app {
 
@@ -18,6 +19,9 @@ struct GlobalOptions {
   /// Name that the program was called by, to start itself.
   std::string program;
 };
+
+/// Of commands that wait: how long they look for a daemon that went away.
+constexpr Duration kReconnect = std::chrono::minutes(1);
 
 struct UpOptions {
   bool detach = false;
@@ -37,6 +41,7 @@ struct RunOptions {
   bool detach = false;
   /// Never draw the live view.
   bool plain = false;
+  Duration reconnect = kReconnect;
 };
 
 struct SubmitOptions {
@@ -49,6 +54,7 @@ struct SubmitOptions {
   std::string idempotency_key;
   std::vector<std::string> labels;
   bool wait = false;
+  Duration reconnect = kReconnect;
 };
 
 struct ListOptions {

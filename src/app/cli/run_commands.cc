@@ -1,20 +1,17 @@
 // `mainstay run` and `mainstay runs …`.
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <map>
 #include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/input_json.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/run_watch.h"
 #include "app/cli/short_id.h"
 #include "app/cli/stored_runs.h"
 #include "app/views/json_fields.h"
-#include "app/views/run_view.h"
 #include "app/views/time_text.h"
 #include "base/text.h"
 #include "platform/clock.h"
@@ -27,58 +24,7 @@ namespace {
 using platform::Json;
 using platform::JsonObject;
 
-constexpr auto kLookInterval = std::chrono::milliseconds(150);
 constexpr auto kArchiveWait = std::chrono::seconds(10);
-
-ViewStyle terminal_style() {
-  winsize size{};
-  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return {known ? size.ws_col : 80, std::getenv("NO_COLOR") == nullptr};
-}
-
-// Draws the live view over itself on a terminal, or says plain lines elsewhere. On stderr: stdout
-// is for data.
-class Watcher {
- public:
-  explicit Watcher(bool plain) : live_(!plain && ::isatty(STDERR_FILENO) == 1) {}
-
-  void show(const RunView& run) {
-    live_ ? redraw(run) : say(run);
-    before_ = run;
-    looked_at_ = platform::mono_now();
-  }
-
- private:
-  void say(const RunView& run) {
-    for (const std::string& line : changes(before_, run)) {
-      std::fprintf(stderr, "%s\n", line.c_str());
-    }
-  }
-
-  void redraw(const RunView& run) {
-    std::map<std::string, double> rates;
-    const double seconds = std::chrono::duration<double>(platform::mono_now() - looked_at_).count();
-    for (std::size_t i = 0; i < run.steps.size() && i < before_.steps.size(); ++i) {
-      const auto done = static_cast<double>(run.steps[i].done - before_.steps[i].done);
-      double& rate = smooth_[run.steps[i].stage];
-      // A moving average: the last look alone jumps too much to be read.
-      rate = rate == 0 ? done / seconds : 0.8 * rate + 0.2 * done / seconds;
-      rates[run.steps[i].stage] = rate;
-    }
-    std::string out;
-    if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
-    const auto lines = draw(run, rates, terminal_style());
-    for (const std::string& line : lines) out += "\x1b[2K" + line + "\n";
-    drawn_ = lines.size();
-    std::fputs(out.c_str(), stderr);
-  }
-
-  bool live_;
-  RunView before_;
-  Mono looked_at_{};
-  std::size_t drawn_ = 0;
-  std::map<std::string, double> smooth_;
-};
 
 int exit_code_of_run(const std::string& state) {
   return state == "succeeded" || state == "degraded" ? kExitDone : kExitFailed;
@@ -89,22 +35,6 @@ std::string goes_on(const std::string& id) {
       "\nthe run goes on; `mainstay runs show {0}` tells of it, `mainstay runs cancel {0}` ends "
       "it\n",
       id);
-}
-
-Result<Json> watch(DaemonClient& daemon, const std::string& id, bool plain) {
-  Watcher watcher(plain);
-  while (true) {
-    auto run = daemon.get("/v1/runs/" + id);
-    if (!run) return run;
-    auto view = run_view_of(*run, base::wall_to_text(platform::wall_now()));
-    if (!view) return std::move(view).error();
-    watcher.show(*view);
-    if (view->finished()) return run;
-    if (interrupted_within(kLookInterval)) {
-      std::fputs(goes_on(id).c_str(), stderr);
-      return Error(Code::cancelled, "interrupted");
-    }
-  }
 }
 
 // The folder is completed a moment after the run has ended; who reads it next should find it whole.
@@ -208,8 +138,11 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
     print(global, *started, id + "\n");
     return kExitDone;
   }
-  auto run = watch(*daemon, id, options.plain);
-  if (!run && run.error().code() == Code::cancelled) return kExitInterrupted;
+  auto run = watch_run(*std::move(daemon), id, {global.project, options.plain, options.reconnect});
+  if (!run && run.error().code() == Code::cancelled) {
+    std::fputs(goes_on(id).c_str(), stderr);
+    return kExitInterrupted;
+  }
   if (!run) {
     std::fprintf(stderr, "mainstay: run %s was accepted; `mainstay runs show %s` tells of it\n",
                  id.c_str(), id.c_str());

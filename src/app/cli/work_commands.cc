@@ -2,12 +2,14 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/input_json.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/patient_client.h"
 #include "app/cli/short_id.h"
 #include "app/views/json_fields.h"
 #include "app/views/time_text.h"
@@ -53,9 +55,16 @@ std::string goes_on(const std::string& id) {
 }
 
 // Waits as long as it takes: each request is answered within its own wait.
-Result<Json> wait_for_end(DaemonClient& daemon, const std::string& id) {
+Result<Json> wait_for_end(const GlobalOptions& global, DaemonClient daemon, Duration reconnect,
+                          const std::string& id) {
+  const auto pause = [](Duration time) {
+    std::this_thread::sleep_for(time);  // Ctrl-C ends the process: SaidOnInterrupt
+    return false;
+  };
+  PatientClient client(std::move(daemon), global.project, reconnect, pause,
+                       [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); });
   while (true) {
-    auto item = daemon.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
+    auto item = client.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
     if (!item || !is_open(*item)) return item;
   }
 }
@@ -84,20 +93,20 @@ int work_submit(const GlobalOptions& global, const SubmitOptions& options) {
     print(global, *accepted, id + "\n");
     return kExitDone;
   }
-  auto item = wait_for_end(*daemon, id);
+  auto item = wait_for_end(global, *std::move(daemon), options.reconnect, id);
   if (item) return finish(global, *item);
   std::fprintf(stderr, "mainstay: item %s was accepted; `mainstay work wait %s` waits again\n",
                id.c_str(), id.c_str());
   return report(item.error());
 }
 
-int work_wait(const GlobalOptions& global, const std::string& id) {
+int work_wait(const GlobalOptions& global, const std::string& id, Duration reconnect) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
   const auto whole = whole_id(*daemon, "work", id);
   if (!whole) return report(whole.error());
   const SaidOnInterrupt interrupted(goes_on(*whole));
-  auto item = wait_for_end(*daemon, *whole);
+  auto item = wait_for_end(global, *std::move(daemon), reconnect, *whole);
   return item ? finish(global, *item) : report(item.error());
 }
 

@@ -1,0 +1,97 @@
+#include "app/cli/run_watch.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+#include "app/cli/interrupt.h"
+#include "app/cli/patient_client.h"
+#include "app/views/run_view.h"
+#include "base/text.h"
+#include "platform/clock.h"
+
+namespace mainstay::app {
+namespace {
+
+using platform::Json;
+
+constexpr auto kLookInterval = std::chrono::milliseconds(150);
+
+ViewStyle terminal_style() {
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return {known ? size.ws_col : 80, std::getenv("NO_COLOR") == nullptr};
+}
+
+// Draws the live view over itself on a terminal, or says plain lines elsewhere.
+class Watcher {
+ public:
+  explicit Watcher(bool plain) : live_(!plain && ::isatty(STDERR_FILENO) == 1) {}
+
+  void show(const RunView& run) {
+    live_ ? redraw(run) : say(run);
+    before_ = run;
+    looked_at_ = platform::mono_now();
+  }
+
+  /// A line that stays; the live view goes on below it.
+  void note(const std::string& line) {
+    std::fprintf(stderr, "%s\n", line.c_str());
+    drawn_ = 0;
+  }
+
+ private:
+  void say(const RunView& run) {
+    for (const std::string& line : changes(before_, run)) {
+      std::fprintf(stderr, "%s\n", line.c_str());
+    }
+  }
+
+  void redraw(const RunView& run) {
+    std::map<std::string, double> rates;
+    const double seconds = std::chrono::duration<double>(platform::mono_now() - looked_at_).count();
+    for (std::size_t i = 0; i < run.steps.size() && i < before_.steps.size(); ++i) {
+      const auto done = static_cast<double>(run.steps[i].done - before_.steps[i].done);
+      double& rate = smooth_[run.steps[i].stage];
+      // A moving average: the last look alone jumps too much to be read.
+      rate = rate == 0 ? done / seconds : 0.8 * rate + 0.2 * done / seconds;
+      rates[run.steps[i].stage] = rate;
+    }
+    std::string out;
+    if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
+    const auto lines = draw(run, rates, terminal_style());
+    for (const std::string& line : lines) out += "\x1b[2K" + line + "\n";
+    drawn_ = lines.size();
+    std::fputs(out.c_str(), stderr);
+  }
+
+  bool live_;
+  RunView before_;
+  Mono looked_at_{};
+  std::size_t drawn_ = 0;
+  std::map<std::string, double> smooth_;
+};
+
+}  // namespace
+
+Result<Json> watch_run(DaemonClient daemon, const std::string& id, const WatchOptions& options) {
+  Watcher watcher(options.plain);
+  PatientClient client(std::move(daemon), options.project, options.reconnect, interrupted_within,
+                       [&](const std::string& line) { watcher.note(line); });
+  while (true) {
+    auto run = client.get("/v1/runs/" + id);
+    if (!run) return run;
+    auto view = run_view_of(*run, base::wall_to_text(platform::wall_now()));
+    if (!view) return std::move(view).error();
+    watcher.show(*view);
+    if (view->finished()) return run;
+    if (interrupted_within(kLookInterval)) return Error(Code::cancelled, "interrupted");
+  }
+}
+
+}  // namespace mainstay::app
