@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "platform/crypto.h"
@@ -37,6 +39,18 @@ Result<ArchiveInfo> describe(const std::string& path) {
   return ArchiveInfo{path, static_cast<std::int64_t>(bytes->size()), platform::sha256_hex(*bytes)};
 }
 
+// Writes the summary and leaves its time, which is in the archive: else archiving again, a second
+// later, would give another one.
+Result<void> rewrite_summary(const std::string& path, std::string_view text) {
+  std::error_code failed;
+  const auto time = std::filesystem::last_write_time(path, failed);
+  if (failed) return platform::io_error("cannot stat", path, failed.value());
+  if (auto put = platform::write_file_atomic(path, text, 0644); !put) return put;
+  std::filesystem::last_write_time(path, time, failed);
+  if (failed) return platform::io_error("cannot set the time of", path, failed.value());
+  return {};
+}
+
 void compare_file(const RunLayout& layout, std::string_view path, const std::string& bytes,
                   VerifyReport& report) {
   auto outside = platform::read_file(layout.file(path), kMaxFile);
@@ -60,9 +74,7 @@ Result<ArchiveInfo> archive_run(const RunLayout& layout) {
   if (!summary) return std::move(summary).error();
   const std::string plain(archived_part(*summary));
   if (plain != *summary) {
-    if (auto put = platform::write_file_atomic(summary_path, plain, 0644); !put) {
-      return std::move(put).error();
-    }
+    if (auto put = rewrite_summary(summary_path, plain); !put) return std::move(put).error();
   }
   std::vector<platform::ArchiveEntry> entries;
   for (const std::string& path : files_under(layout.folder())) {
@@ -75,9 +87,7 @@ Result<ArchiveInfo> archive_run(const RunLayout& layout) {
   if (!info) return info;
   const std::string whole =
       plain + render_archive_section("run.tar.gz", info->size_bytes, info->sha256);
-  if (auto put = platform::write_file_atomic(summary_path, whole, 0644); !put) {
-    return std::move(put).error();
-  }
+  if (auto put = rewrite_summary(summary_path, whole); !put) return std::move(put).error();
   return info;
 }
 
