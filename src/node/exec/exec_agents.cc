@@ -97,7 +97,7 @@ void ExecAgents::assign(const model::AssignWork& effect) {
     items_.emplace(key, std::move(item));
     return;
   }
-  if (item->slot >= 0) give_back_group(effect.agent, item->slot);
+  give_back_group(*item);
   bool permanent = launched.error().code() == Code::process_start_failed &&
                    platform::is_permanent(platform::start_failure(launched.error()));
   node_.sinks.fact(model::AttemptFinished{effect.agent, effect.link, effect.work->id, effect.epoch,
@@ -162,18 +162,26 @@ std::optional<platform::Cgroup> ExecAgents::take_group(const model::AgentName& a
   std::vector<bool>& used = slots_[agent];
   auto free = std::find(used.begin(), used.end(), false);
   *slot = static_cast<int>(free - used.begin());
-  if (free == used.end()) {
+  const bool fresh = free == used.end();
+  if (fresh) {
     used.push_back(true);
   } else {
     *free = true;
   }
-  auto group = platform::Cgroup::make(*node_.groups, exec_group_name(agent, *slot));
+  const std::string name = exec_group_name(agent, *slot);
+  // One that an earlier daemon left may have been killed: see ProcessTree::group_is_spent.
+  auto group = fresh ? platform::Cgroup::make_new(*node_.groups, name)
+                     : platform::Cgroup::make(*node_.groups, name);
   if (!group) return std::nullopt;
   return std::move(*group);
 }
 
-void ExecAgents::give_back_group(const model::AgentName& agent, int slot) {
-  slots_[agent][static_cast<std::size_t>(slot)] = false;
+void ExecAgents::give_back_group(Item& item) {
+  if (item.slot < 0) return;
+  const bool spent = item.process != nullptr && item.process->tree().group_is_spent();
+  // One that cannot be removed is never used again.
+  if (spent && !item.process->tree().forget()) return;
+  slots_[item.effect.agent][static_cast<std::size_t>(item.slot)] = false;
 }
 
 void ExecAgents::read_output(const Key& key) {
@@ -239,7 +247,7 @@ void ExecAgents::gone(const Key& key, model::ExitStatus status) {
   item.end.skills = item.effect.spec->capabilities;
   item.end.folder = working_dir(node_.options, *item.effect.spec);
   item.end.python_sdk = node_.options.python_path;
-  if (item.slot >= 0) give_back_group(item.effect.agent, item.slot);
+  give_back_group(item);
   report(item.effect, std::move(item.end));
 }
 

@@ -41,7 +41,7 @@ class ExecAgents {
   Result<void> launch(const model::AssignWork& effect, Item* item);
   Result<void> watch(Item* item);
   std::optional<platform::Cgroup> take_group(const model::AgentName& agent, int* slot);
-  void give_back_group(const model::AgentName& agent, int slot);
+  void give_back_group(Item& item);
   void read_output(const Key& key);
   void cancel_item(Item* item, const std::string& reason);
   void gone(const Key& key, model::ExitStatus status);

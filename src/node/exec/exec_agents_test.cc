@@ -195,6 +195,30 @@ TEST_F(ExecAgentsTest, A5CancelEndsTheWholeTree) {
   }
 }
 
+/// What ended one item must not end the next: a cgroup that was killed kills what comes after.
+TEST_F(ExecAgentsTest, TheItemAfterOneThatWasKilledIsServed) {
+  TestNode node(dir_.path());
+  const auto expect_served = [&](const char* after) {
+    for (int i = 0; i < 3; ++i) {
+      auto outcome = run(node, shell_work("cat", "[1]"));
+      ASSERT_TRUE(outcome.output) << "after " << after << ": " << outcome.error->message;
+      EXPECT_EQ(outcome.output->view(), "[1]");
+    }
+  };
+  auto assign = shell_work("echo on >&2; sleep 1000");
+  node.apply(assign);
+  ASSERT_TRUE(node.wait_for_log("on"));
+  node.apply(model::CancelAttempt{"stub", 0, assign.work->id, 1, "enough"});
+  ASSERT_TRUE(node.wait_for<AttemptFinished>());
+  expect_served("a cancel");
+  EXPECT_TRUE(run(node, shell_work("sleep 1000 & echo 5")).output);
+  expect_served("a background process");
+  EXPECT_TRUE(run(node, shell_work("kill -9 $$")).error);
+  expect_served("a signal");
+  EXPECT_TRUE(run(node, shell_work("head -c 20000000 /dev/zero | tr '\\0' 1")).error);
+  expect_served("an output that is too large");
+}
+
 /// A background process that holds stdout open does not keep the item waiting (faults A12).
 TEST_F(ExecAgentsTest, TheItemEndsWithItsProcess) {
   TestNode node(dir_.path());

@@ -190,6 +190,13 @@ Result<Cgroup> Cgroup::make(const CgroupBase& base, const std::string& name) {
   return Cgroup(std::move(path), std::move(*dir));
 }
 
+Result<Cgroup> Cgroup::make_new(const CgroupBase& base, const std::string& name) {
+  if (auto old = find(base, name); old && !old->remove()) {
+    return Error(Code::io_failed, "the group " + old->path() + " is in use");
+  }
+  return make(base, name);
+}
+
 std::optional<Cgroup> Cgroup::find(const CgroupBase& base, const std::string& name) {
   std::string path = base.path() + "/" + name;
   auto dir = open_file(path, O_RDONLY | O_DIRECTORY);
@@ -228,9 +235,10 @@ std::int64_t Cgroup::out_of_memory_kills() const {
   return keyed_value(path_ + "/memory.events", "oom_kill").value_or(0);
 }
 
-void Cgroup::remove() {
+bool Cgroup::remove() {
   dir_.reset();
   remove_groups(path_, 0);
+  return !path_exists(path_);
 }
 
 }  // namespace mainstay::platform

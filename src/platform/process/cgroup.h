@@ -44,6 +44,8 @@ class Cgroup {
  public:
   /// Makes (or takes over) the group `name` below the base.
   static Result<Cgroup> make(const CgroupBase& base, const std::string& name);
+  /// Makes the group, and removes one of that name first: nothing is known of it.
+  static Result<Cgroup> make_new(const CgroupBase& base, const std::string& name);
   /// Only if it is there.
   static std::optional<Cgroup> find(const CgroupBase& base, const std::string& name);
 
@@ -58,8 +60,8 @@ class Cgroup {
   std::vector<ProcessIdentity> processes() const;
   /// Processes the kernel killed for lack of memory; 0 where no memory controller is there.
   std::int64_t out_of_memory_kills() const;
-  /// Removes the empty group and the empty groups below it.
-  void remove();
+  /// Removes the empty group and the empty groups below it; false when it is still there.
+  bool remove();
 
  private:
   Cgroup(std::string path, Fd dir) : path_(std::move(path)), dir_(std::move(dir)) {}

@@ -121,7 +121,7 @@ bool ProcessTree::kill_round() {
   if (group_->populated()) {
     // Each by itself too: cgroup.kill passes over a process whose first thread has ended, for the
     // signal goes to that thread alone (kernel/cgroup/cgroup.c, __cgroup_kill; seen on Linux 6).
-    (void)group_->kill();
+    group_is_spent_ = group_->kill().has_value() || group_is_spent_;
     for (const auto& process : group_->processes()) send_signal(process, SIGKILL);
     if (group_->populated()) return false;
   }
@@ -146,8 +146,6 @@ KillReport ProcessTree::kill_all(Duration limit) {
   return {method(), {}};
 }
 
-void ProcessTree::forget() {
-  if (group_) group_->remove();
-}
+bool ProcessTree::forget() { return !group_ || group_->remove(); }
 
 }  // namespace mainstay::platform

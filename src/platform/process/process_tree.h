@@ -59,8 +59,11 @@ class ProcessTree {
   bool kill_round();
   /// Rounds until nothing lives, or the time is over. Blocks.
   KillReport kill_all(Duration limit);
-  /// Removes the cgroup once all is dead.
-  void forget();
+  /// Was the cgroup as a whole killed? What is later started in such a group by CLONE_INTO_CGROUP
+  /// is killed at birth (seen on Linux 6.18): it has to be removed, never used again.
+  bool group_is_spent() const { return group_is_spent_; }
+  /// Removes the cgroup once all is dead; false when it is still there.
+  bool forget();
 
  private:
   std::vector<ProcessIdentity> walk() const;
@@ -70,6 +73,7 @@ class ProcessTree {
   std::string marker_;
   std::optional<Cgroup> group_;
   bool widely_ = false;
+  bool group_is_spent_ = false;
   int empty_looks_ = 0;
 };
 
