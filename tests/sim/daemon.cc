@@ -11,6 +11,11 @@
 #include "work/tables/work_queries.h"
 
 namespace mainstay::sim {
+namespace {
+
+constexpr Duration kLongestTurn = std::chrono::milliseconds(4);
+
+}  // namespace
 
 Daemon::Daemon(World& world, Ledger& ledger, std::shared_ptr<const model::FleetSpec> fleet,
                std::uint64_t seed)
@@ -51,6 +56,7 @@ void Daemon::crash(bool lose_power) {
   ++life_;
   core_.reset();
   waiting_.clear();
+  mailbox_.clear();
   reader_.reset();
   planned_tick_ = Mono::max();
   if (lose_power)
@@ -66,10 +72,18 @@ void Daemon::crash(bool lose_power) {
 void Daemon::read_missed_events() {
   auto events = store::read_journal(reader(), seen_, 1'000'000);
   MS_ASSERT(events.has_value(), "the simulated journal cannot be read");
-  for (const model::Event& event : *events) {
-    ledger_.happened(event);
-    seen_ = event.seq;
-  }
+  for (const model::Event& event : *events) listen(event);
+}
+
+void Daemon::listen(const model::Event& event) {
+  seen_ = event.seq;
+  ledger_.happened(event);
+  const auto id = model::WorkId::from_text(event.subject);
+  if (event.kind != "work.succeeded" || !id) return;
+  const auto kept = work::find_work(reader(), *id, &store_->blobs());
+  MS_ASSERT(kept.has_value(), "an item that succeeded has no row");
+  ledger_.result_kept(*id, std::string(kept->status.output.view()), kept->status.epoch,
+                      kept->status.agent);
 }
 
 void Daemon::fact(model::Fact fact) {
@@ -83,10 +97,22 @@ void Daemon::command(model::CommandBody body, OnReply on_reply) {
   input(model::Command{token, "sim", std::move(body)});
 }
 
-void Daemon::input(const model::Input& input) {
+// A turn begins a moment after the first input and takes what has come by then, like the loop does
+// that was busy with the turn before.
+void Daemon::input(model::Input input) {
+  mailbox_.push_back(std::move(input));
+  if (mailbox_.size() > 1) return;
+  world_.after(world_.between(std::chrono::microseconds(1), kLongestTurn), [this, life = life_] {
+    if (life == life_) take_turn();
+  });
+}
+
+void Daemon::take_turn() {
   model::Outbox out;
   const Now now = world_.now();
-  core_->step(input, now, out);
+  const std::vector<model::Input> inputs = std::exchange(mailbox_, {});
+  if (inputs.size() > 1) ++ledger_.sights["several inputs in one turn"];
+  for (const model::Input& input : inputs) core_->step(input, now, out);
   core_->settle(now, out);
   std::map<model::ReplyToken, OnReply> waiting;
   for (const model::Reply& reply : out.replies) {
@@ -115,9 +141,8 @@ void Daemon::release(model::Outbox out, std::map<model::ReplyToken, OnReply> wai
     return;
   }
   for (const model::Event& event : out.events) {
-    ledger_.happened(event);
+    listen(event);
     world_.trace(event.kind);
-    seen_ = event.seq;
   }
   for (model::Reply& reply : out.replies) {
     if (auto found = waiting.find(reply.token); found != waiting.end()) found->second(reply.body);
@@ -136,8 +161,7 @@ void Daemon::plan_tick() {
   world_.after(*due - world_.now().mono, [this, life = life_] {
     if (life != life_) return;
     planned_tick_ = Mono::max();
-    input(model::Fact(model::Tick{}));
-    if (life == life_) plan_tick();
+    input(model::Fact(model::Tick{}));  // its turn plans the next
   });
 }
 

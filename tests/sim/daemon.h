@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/core.h"
 #include "engine/row_writer.h"
@@ -53,9 +54,13 @@ class Daemon {
   std::string state_of_work(const model::WorkId& id);
   std::string state_of_run(const model::RunId& id);
   const engine::Core& core() const { return *core_; }
+  /// Nothing lies in the mailbox.
+  bool has_taken_all() const { return mailbox_.empty(); }
 
  private:
-  void input(const model::Input& input);
+  void input(model::Input input);
+  void take_turn();
+  void listen(const model::Event& event);
   void release(model::Outbox out, std::map<model::ReplyToken, OnReply> waiting);
   void plan_tick();
   void read_missed_events();
@@ -72,6 +77,8 @@ class Daemon {
   std::unique_ptr<store::Store> store_;
   std::optional<platform::SqliteConnection> reader_;
   std::unique_ptr<engine::Core> core_;
+  /// What came since the last turn: the control loop takes all that lies there at once.
+  std::vector<model::Input> mailbox_;
   std::map<model::ReplyToken, OnReply> waiting_;
   model::ReplyToken next_token_ = 1;
   /// Counts lives, so that what an earlier life planned does not reach a later one.

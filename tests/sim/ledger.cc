@@ -31,12 +31,47 @@ void Ledger::run_acknowledged(const std::string& key, const model::RunId& id) {
   runs_.emplace(id, key);
 }
 
+std::string Ledger::output_of(const model::AgentName& agent, model::Epoch epoch) {
+  return fmt::format(R"({{"by":"{}","epoch":{}}})", agent, epoch);
+}
+
+std::string Ledger::failure_of(const model::AgentName& agent, model::Epoch epoch) {
+  return fmt::format("simulated failure of {} in epoch {}.", agent, epoch);
+}
+
 void Ledger::assigned(const model::AssignWork& effect) {
-  model::Epoch& last = epochs_[effect.work->id];
-  require(effect.epoch > last, 2,
+  auto& [epoch, agent] = assignments_[effect.work->id];
+  require(effect.epoch > epoch, 2,
           fmt::format("item {} was assigned with epoch {} after {}", effect.work->id.to_text(),
-                      effect.epoch, last));
-  last = effect.epoch;
+                      effect.epoch, epoch));
+  epoch = effect.epoch;
+  agent = effect.agent;
+}
+
+void Ledger::result_kept(const model::WorkId& id, const std::string& output, model::Epoch epoch,
+                         const model::AgentName& agent) {
+  const auto& [assigned, to] = assignments_[id];
+  const std::string expected = output_of(to, assigned);
+  require(output == expected, 2,
+          fmt::format("item {} succeeded with {}; its last assignment expects {}", id.to_text(),
+                      output, expected));
+  require(epoch == assigned && agent == to, 2,
+          fmt::format("item {} succeeded in epoch {} of {}, and was last assigned as {}",
+                      id.to_text(), epoch, agent, expected));
+}
+
+// A failure that counts is one of the attempt that runs.
+void Ledger::check_failure(const model::Event& event) {
+  const std::size_t at = event.body.find("simulated failure of ");
+  if (at == std::string::npos) return;
+  const auto id = model::WorkId::from_text(event.subject);
+  const auto known = id ? assignments_.find(*id) : assignments_.end();
+  if (known == assignments_.end()) return;
+  const std::string expected = failure_of(known->second.second, known->second.first);
+  require(event.body.compare(at, expected.size(), expected) == 0, 2,
+          fmt::format("item {} is tried again for {}; its last assignment is {}", event.subject,
+                      event.body.substr(at, expected.size()),
+                      output_of(known->second.second, known->second.first)));
 }
 
 void Ledger::happened(const model::Event& event) {
@@ -48,6 +83,7 @@ void Ledger::happened(const model::Event& event) {
     require(succeeded_.insert(event.subject).second, 2,
             fmt::format("item {} succeeded twice", event.subject));
   }
+  if (event.kind == "work.retrying") check_failure(event);
   if (ends_work(event.kind)) {
     require(ended_.insert(event.subject).second, 2,
             fmt::format("item {} ended twice, now by {}", event.subject, event.kind));

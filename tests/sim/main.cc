@@ -23,10 +23,22 @@ struct Options {
 };
 
 // What a simulation that is not blind must have seen over all its seeds.
-constexpr std::string_view kMustSee[] = {
-    "daemon crashed",    "agent crashed",  "agent adopted",        "link dropped",
-    "assignment lost",   "work.retrying",  "stale result refused", "reconnected with held attempts",
-    "result sent twice", "work.succeeded", "run.finished",         "duplicate submit answered"};
+constexpr std::string_view kMustSee[] = {"daemon crashed",
+                                         "agent crashed",
+                                         "agent adopted",
+                                         "link dropped",
+                                         "assignment lost",
+                                         "work.retrying",
+                                         "stale result refused",
+                                         "reconnected with held attempts",
+                                         "result sent twice",
+                                         "work.succeeded",
+                                         "run.finished",
+                                         "duplicate submit answered",
+                                         "agent.failed",
+                                         "result contradicted later",
+                                         "result claimed by another agent",
+                                         "several inputs in one turn"};
 constexpr std::uint64_t kSeedsToSeeAll = 40;
 
 bool parse(int argc, char** argv, Options& options) {

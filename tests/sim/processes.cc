@@ -13,6 +13,7 @@ using std::chrono::seconds;
 // PIDs come from a tiny range, so they are reused all the time (faults A9).
 constexpr std::int32_t kPidRange = 40;
 constexpr Duration kLinkDelay = milliseconds(3);
+constexpr int kFewRestarts = 10;
 
 }  // namespace
 
@@ -70,14 +71,20 @@ void Processes::on(const model::StartProcess& effect) {
   alive_[effect.agent] = process;
   tell(model::ProcessStarted{effect.agent, effect.incarnation, process->identity, "token"});
   plan_connect(process);
-  if (faults_.crash_mean > Duration::zero()) {
-    world_.after(world_.around(faults_.crash_mean), [this, process] {
-      if (lives(process) && faults_.crash_mean > Duration::zero()) {
-        ++ledger_.sights["agent crashed"];
-        end(process, {std::nullopt, 9, false, false});
-      }
-    });
-  }
+  plan_crash(process);
+}
+
+void Processes::plan_crash(const ProcessPtr& process) {
+  const auto mean = [this, process] {
+    const bool fragile = process->spec->restart.max_restarts <= kFewRestarts;
+    return fragile ? faults_.fragile_crash_mean : faults_.crash_mean;
+  };
+  if (mean() == Duration::zero()) return;
+  world_.after(world_.around(mean()), [this, process, mean] {
+    if (!lives(process) || mean() == Duration::zero()) return;
+    ++ledger_.sights["agent crashed"];
+    end(process, {std::nullopt, 9, false, false});
+  });
 }
 
 void Processes::on(const model::AdoptProcess& effect) {
@@ -184,15 +191,22 @@ void Processes::say_goodbye_when_idle(const ProcessPtr& process) {
   });
 }
 
-model::AttemptOutcome Processes::outcome_of(const model::WorkSpec& work) {
+model::AttemptOutcome Processes::outcome_of(const model::AgentName& agent, model::Epoch epoch) {
   model::AttemptOutcome outcome;
   if (world_.chance(faults_.handler_fails)) {
     outcome.error = model::WorkError{model::FailureKind::error, "handler_failed",
-                                     "simulated failure", false, ""};
+                                     Ledger::failure_of(agent, epoch), false, ""};
   } else {
-    outcome.output = work.input.has_value() ? work.input : model::Payload::of("null");
+    outcome.output = model::Payload::of(Ledger::output_of(agent, epoch));
   }
   return outcome;
+}
+
+void Processes::claim(const ProcessPtr& process, const model::WorkId& work, model::Epoch epoch) {
+  if (!lives(process) || process->link == 0) return;
+  model::AttemptOutcome outcome;
+  outcome.output = model::Payload::of(Ledger::output_of(process->agent, epoch));
+  tell(model::AttemptFinished{process->agent, process->link, work, epoch, outcome});
 }
 
 void Processes::on(const model::AssignWork& effect) {
@@ -213,6 +227,14 @@ void Processes::on(const model::AssignWork& effect) {
     ++ledger_.sights["attempt hung"];
     return;
   }
+  if (world_.chance(faults_.foreign)) {
+    for (const auto& [name, other] : alive_) {
+      if (other == process || other->link == 0) continue;
+      ++ledger_.sights["result claimed by another agent"];
+      claim(other, work, epoch);
+      break;
+    }
+  }
   Duration takes = world_.around(milliseconds(400));
   if (world_.chance(faults_.late)) takes += std::chrono::minutes(2);
   world_.after(takes, [this, process, work, epoch] {
@@ -224,7 +246,7 @@ void Processes::finish(const ProcessPtr& process, const model::WorkId& work, mod
   const auto found = process->held.find({work, epoch});
   if (found == process->held.end()) return;
   found->second.finished = true;
-  found->second.outcome = outcome_of(*found->second.work);
+  found->second.outcome = outcome_of(process->agent, epoch);
   if (process->link != 0) send_result(process, work, epoch);
 }
 
@@ -238,6 +260,11 @@ void Processes::send_result(const ProcessPtr& process, const model::WorkId& work
   if (world_.chance(faults_.repeated)) {
     ++ledger_.sights["result sent twice"];
     tell(fact);
+  }
+  if (world_.chance(faults_.contradicts)) {
+    ++ledger_.sights["result contradicted later"];
+    world_.after(world_.around(seconds(1)),
+                 [this, process, work, epoch] { claim(process, work, epoch); });
   }
 }
 
@@ -285,8 +312,8 @@ void Processes::run_command(const model::AssignWork& effect) {
   if (world_.chance(faults_.hangs)) return;
   world_.after(world_.around(milliseconds(200)), [this, key, life, effect] {
     if (life != life_ || commands_.erase(key) == 0) return;
-    daemon_.fact(
-        model::AttemptFinished{effect.agent, 0, key.first, key.second, outcome_of(*effect.work)});
+    daemon_.fact(model::AttemptFinished{effect.agent, 0, key.first, key.second,
+                                        outcome_of(effect.agent, key.second)});
   });
 }
 

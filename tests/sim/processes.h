@@ -22,9 +22,12 @@ struct ProcessFaults {
   Duration link_drop_mean{0};  ///< of one link; zero: never
   double start_fails = 0;
   double handler_fails = 0;
-  double hangs = 0;     ///< an attempt that never ends by itself
-  double late = 0;      ///< a result that comes long after its timeout
-  double repeated = 0;  ///< a result that is sent twice
+  double hangs = 0;                ///< an attempt that never ends by itself
+  double late = 0;                 ///< a result that comes long after its timeout
+  double repeated = 0;             ///< a result that is sent twice
+  double contradicts = 0;          ///< a result that is followed by another one, which says success
+  double foreign = 0;              ///< an attempt whose result is also claimed by another agent
+  Duration fragile_crash_mean{0};  ///< of processes whose restarts are few
   double ignores_term = 0;
 };
 
@@ -79,7 +82,10 @@ class Processes {
   void run_command(const model::AssignWork& effect);
   static model::AttemptFinished confirmation(const model::CancelAttempt& effect,
                                              model::LinkId link);
-  model::AttemptOutcome outcome_of(const model::WorkSpec& work);
+  /// Says success for an attempt, whoever it belongs to.
+  void claim(const ProcessPtr& process, const model::WorkId& work, model::Epoch epoch);
+  void plan_crash(const ProcessPtr& process);
+  model::AttemptOutcome outcome_of(const model::AgentName& agent, model::Epoch epoch);
   void tell(model::Fact fact);
 
   World& world_;

@@ -22,7 +22,8 @@ using std::chrono::seconds;
 constexpr Duration kLivenessBound = hours(2);
 
 std::shared_ptr<const model::AgentSpec> agent_spec(const std::string& name, model::AgentKind kind,
-                                                   int replicas, const std::string& capability) {
+                                                   int replicas, const std::string& capability,
+                                                   int max_restarts = 1000) {
   auto spec = std::make_shared<model::AgentSpec>();
   spec->name = name;
   spec->kind = kind;
@@ -31,7 +32,7 @@ std::shared_ptr<const model::AgentSpec> agent_spec(const std::string& name, mode
   spec->capabilities = {capability};
   spec->concurrency = 2;
   spec->restart.mode = model::RestartMode::always;
-  spec->restart.max_restarts = 1000;
+  spec->restart.max_restarts = max_restarts;
   spec->stop_grace = seconds(5);
   return spec;
 }
@@ -68,7 +69,8 @@ std::shared_ptr<const model::FleetSpec> fleet_spec() {
   auto fleet = std::make_shared<model::FleetSpec>();
   fleet->name = "simulated";
   fleet->agents = {agent_spec("linked", model::AgentKind::link, 4, "sim.link"),
-                   agent_spec("command", model::AgentKind::exec, 2, "sim.command")};
+                   agent_spec("command", model::AgentKind::exec, 2, "sim.command"),
+                   agent_spec("fragile", model::AgentKind::link, 2, "sim.fragile", 3)};
   fleet->pipelines = {pipeline_spec()};
   return fleet;
 }
@@ -100,6 +102,9 @@ Weather draw_weather(World& world, std::uint64_t seed) {
   weather.processes.hangs = often(0.05);
   weather.processes.late = often(0.05);
   weather.processes.repeated = often(0.2);
+  weather.processes.contradicts = often(0.2);
+  weather.processes.foreign = often(0.2);
+  weather.processes.fragile_crash_mean = maybe(seconds(5));
   weather.processes.ignores_term = often(0.5);
   return weather;
 }
@@ -167,7 +172,7 @@ class Simulation {
   }
 
   bool is_idle() {
-    if (!daemon_.is_up() || clients_.unanswered() > 0) return false;
+    if (!daemon_.is_up() || !daemon_.has_taken_all() || clients_.unanswered() > 0) return false;
     const work::Work& work = daemon_.core().work();
     return work.queued() == 0 && work.delayed() == 0 && work.running() == 0 &&
            work.open_runs() == 0;
