@@ -11,6 +11,7 @@
 
 #include "platform/files/files.h"
 #include "platform/json/json.h"
+#include "runs/log_backward.h"
 #include "runs/log_scan.h"
 
 namespace mainstay::runs {
@@ -30,7 +31,62 @@ std::string member(const platform::JsonObject& object, std::string_view key) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
 }
 
+// Most lines need no JSON parser to be passed over: what is not in the text is not a member of it,
+// unless something in it is escaped.
+bool may_pass(const LogFilter& filter, std::string_view line) {
+  const auto lacks = [line](std::string_view text) {
+    return line.find(text) == std::string_view::npos;
+  };
+  if (!lacks("\\")) return true;
+  if (lacks(filter.agent) || lacks(filter.component)) return false;
+  const auto& levels = base::enum_names<model::LogLevel>();
+  return filter.least == model::LogLevel::DEBUG ||
+         !std::all_of(levels.begin() + static_cast<std::ptrdiff_t>(filter.least), levels.end(),
+                      lacks);
+}
+
+struct TimedLine {
+  std::string time;
+  std::string text;
+};
+
+// A line without a time, such as another program's, stays behind the line that it follows.
+void add_timed(std::vector<std::string> lines, std::vector<TimedLine>& all) {
+  std::string time;
+  for (const std::string& line : lines) {
+    if (time = timestamp_of(line); !time.empty()) break;
+  }
+  for (std::string& line : lines) {
+    if (const auto own = timestamp_of(line); !own.empty()) time = own;
+    all.push_back({time, std::move(line)});
+  }
+}
+
+std::vector<std::string> in_order(std::vector<TimedLine> all, std::size_t count) {
+  std::stable_sort(all.begin(), all.end(),
+                   [](const TimedLine& a, const TimedLine& b) { return a.time < b.time; });
+  std::vector<std::string> lines;
+  const std::size_t first = all.size() - std::min(count, all.size());
+  for (std::size_t i = first; i < all.size(); ++i) lines.push_back(std::move(all[i].text));
+  return lines;
+}
+
+Result<platform::Fd> open_log(const std::string& path) {
+  return platform::open_regular_file(path, O_RDONLY | O_NOFOLLOW);
+}
+
 }  // namespace
+
+bool LogFilter::passes(std::string_view line) const {
+  if (component.empty() && agent.empty() && least == model::LogLevel::DEBUG) return true;
+  if (!may_pass(*this, line)) return false;
+  const auto object = platform::parse_json_object(line);
+  if (!object) return false;
+  const auto level = base::parse_enum<model::LogLevel>(member(*object, "level"));
+  if (!level || *level < least) return false;
+  if (!agent.empty() && member(*object, "agent") != agent) return false;
+  return component.empty() || member(*object, "component") == component;
+}
 
 LogTail::LogTail(std::string place, LogFilter filter)
     : place_(std::move(place)), filter_(std::move(filter)) {}
@@ -45,23 +101,10 @@ std::vector<std::string> LogTail::paths() const {
   return found;
 }
 
-bool LogTail::passes(std::string_view line) const {
-  if (filter_.component.empty() && filter_.agent.empty() &&
-      filter_.least == model::LogLevel::DEBUG) {
-    return true;
-  }
-  const auto object = platform::parse_json_object(line);
-  if (!object) return false;
-  const auto level = base::parse_enum<model::LogLevel>(member(*object, "level"));
-  if (!level || *level < filter_.least) return false;
-  if (!filter_.agent.empty() && member(*object, "agent") != filter_.agent) return false;
-  return filter_.component.empty() || member(*object, "component") == filter_.component;
-}
-
-void LogTail::read_from(const std::string& path, std::int64_t& offset,
-                        std::vector<std::string>& lines) const {
-  auto file = platform::open_file(path, O_RDONLY | O_NOFOLLOW);
-  if (!file) return;
+std::vector<std::string> LogTail::read_from(const std::string& path, std::int64_t& offset) const {
+  std::vector<std::string> lines;
+  auto file = open_log(path);
+  if (!file) return lines;
   const std::int64_t size = ::lseek(file->get(), 0, SEEK_END);
   // A file that became shorter was replaced: it is read from its beginning.
   if (size < offset) offset = 0;
@@ -77,44 +120,39 @@ void LogTail::read_from(const std::string& path, std::int64_t& offset,
     std::size_t begin = 0;
     for (std::size_t end; (end = pending.find('\n', begin)) != std::string::npos; begin = end + 1) {
       const std::string_view line = std::string_view(pending).substr(begin, end - begin);
-      if (!line.empty() && passes(line)) lines.emplace_back(line);
+      if (!line.empty() && filter_.passes(line)) lines.emplace_back(line);
     }
     pending.erase(0, begin);
   }
   offset = at - static_cast<std::int64_t>(pending.size());
+  return lines;
 }
 
 std::vector<std::string> LogTail::last(std::size_t count) {
-  std::vector<std::string> lines;
+  std::vector<TimedLine> all;
   for (const std::string& path : paths()) {
-    std::error_code failed;
-    const auto size = static_cast<std::int64_t>(std::filesystem::file_size(path, failed));
-    std::int64_t offset = failed ? 0 : std::max<std::int64_t>(0, size - kMaxBytes);
-    const bool cut = offset > 0;
-    const std::size_t before = lines.size();
-    read_from(path, offset, lines);
-    // The first line of a cut file is most likely the end of one.
-    if (cut && lines.size() > before) {
-      lines.erase(lines.begin() + static_cast<std::ptrdiff_t>(before));
+    auto file = open_log(path);
+    if (!file) continue;
+    BackwardLines back(file->get(), ::lseek(file->get(), 0, SEEK_END), kMaxBytes);
+    offsets_[path] = back.whole();
+    std::vector<std::string> lines;
+    std::size_t taken = 0;
+    for (std::string_view line; lines.size() < count && taken < kMaxTaken && back.next(line);) {
+      if (line.empty() || !filter_.passes(line)) continue;
+      lines.emplace_back(line);
+      taken += line.size();
     }
-    offsets_[path] = offset;
+    std::reverse(lines.begin(), lines.end());
+    add_timed(std::move(lines), all);
   }
-  std::stable_sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) {
-    return timestamp_of(a) < timestamp_of(b);
-  });
-  if (lines.size() > count) {
-    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(count));
-  }
-  return lines;
+  return in_order(std::move(all), count);
 }
 
 std::vector<std::string> LogTail::poll() {
-  std::vector<std::string> lines;
-  for (const std::string& path : paths()) read_from(path, offsets_[path], lines);
-  std::stable_sort(lines.begin(), lines.end(), [](const std::string& a, const std::string& b) {
-    return timestamp_of(a) < timestamp_of(b);
-  });
-  return lines;
+  std::vector<TimedLine> all;
+  for (const std::string& path : paths()) add_timed(read_from(path, offsets_[path]), all);
+  const std::size_t count = all.size();
+  return in_order(std::move(all), count);
 }
 
 }  // namespace mainstay::runs

@@ -31,6 +31,13 @@ std::string without_trailing_slash(std::string path) {
   return path;
 }
 
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
 Result<void> sync_fd(int fd, const std::string& path) {
   // A failed fsync is never retried: the kernel may have dropped the dirty pages (faults C4).
   if (::fsync(fd) != 0) return io_error("cannot sync", path, errno);
@@ -93,6 +100,21 @@ Result<Fd> open_file(const std::string& path, int flags, mode_t mode) {
   }
 }
 
+Result<Fd> open_regular_file(const std::string& path, int flags, mode_t mode) {
+  // Opening a pipe waits for its other end, unless it is told not to; regular files do not care.
+  auto file = open_file(path, flags | O_NONBLOCK, mode);
+  if (!file) return file;
+  struct stat info {};
+  if (::fstat(file->get(), &info) != 0) return io_error("cannot look at", path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return Error(Code::forbidden,
+                 path + " is " + std::string(kind_of(info.st_mode)) + ", not a regular file")
+        .with("path", path)
+        .with_hint("remove it, or put the file that belongs there back");
+  }
+  return file;
+}
+
 Result<std::string> read_fd(int fd, std::size_t max_bytes, std::string_view name) {
   std::string content;
   char buffer[kReadChunk];
@@ -123,6 +145,12 @@ Result<std::size_t> read_start(int fd, char* buffer, std::size_t size, std::stri
 
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   auto file = open_file(path, O_RDONLY);
+  if (!file) return file.error();
+  return read_fd(file->get(), max_bytes, path);
+}
+
+Result<std::string> read_regular_file(const std::string& path, std::size_t max_bytes) {
+  auto file = open_regular_file(path, O_RDONLY);
   if (!file) return file.error();
   return read_fd(file->get(), max_bytes, path);
 }

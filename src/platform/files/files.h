@@ -26,6 +26,10 @@ Error io_error(std::string_view what, std::string_view path, int error_number);
 /// open(2) with O_CLOEXEC added.
 Result<Fd> open_file(const std::string& path, int flags, mode_t mode = 0600);
 
+/// The same, of a regular file only: what is a pipe, a socket or a device is `forbidden`, and
+/// opening it never waits.
+Result<Fd> open_regular_file(const std::string& path, int flags, mode_t mode = 0600);
+
 /// Opens `relative` below the folder `root`: no `..`, no absolute path, no symbolic link, no magic
 /// link leads out (openat2 with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS; a walk with O_NOFOLLOW
 /// where the kernel lacks it). `forbidden` when the path would leave the root (faults J7, C10).
@@ -34,6 +38,8 @@ Result<Fd> open_beneath(const Fd& root, const std::string& relative, int flags, 
 /// All of it, or `payload_too_large` when there is more than max_bytes.
 Result<std::string> read_file(const std::string& path,
                               std::size_t max_bytes = std::size_t{64} << 20);
+/// The same, of a regular file only (see open_regular_file).
+Result<std::string> read_regular_file(const std::string& path, std::size_t max_bytes);
 Result<std::string> read_fd(int fd, std::size_t max_bytes, std::string_view name);
 /// The first bytes of it, as many as there are up to `size`; for the kernel's own files, whose
 /// length nobody knows.

@@ -49,6 +49,18 @@ TEST(Files, ErrorsNameThePathAndTheReason) {
   EXPECT_EQ(io_error("cannot write", "x", EIO).fields()[1].second, "EIO");
 }
 
+TEST(Files, APipeInAFilesPlaceIsRefusedAndNotWaitedFor) {
+  TestDir dir;
+  ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
+  auto read = read_regular_file(dir / "pipe", 100);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code(), Code::forbidden);
+  EXPECT_NE(read.error().message().find("pipe is a pipe, not a regular file"), std::string::npos);
+  EXPECT_FALSE(open_regular_file(dir.path(), O_RDONLY));
+  ASSERT_TRUE(write_file_atomic(dir / "file", "text"));
+  EXPECT_EQ(*read_regular_file(dir / "file", 100), "text");
+}
+
 TEST(Files, RefusesAFileOverTheLimit) {
   TestDir dir;
   ASSERT_TRUE(write_file_atomic(dir / "big", std::string(1001, 'x')));
