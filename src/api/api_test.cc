@@ -324,6 +324,27 @@ TEST_F(ApiTest, LogsAreTailedAndFollowed) {
   EXPECT_EQ(call("GET", "/v1/logs?level=LOUD").status, 400);
 }
 
+// RUN-8: files are not only written by us.
+TEST_F(ApiTest, ALogLineThatIsNoObjectIsAString) {
+  backend.log_lines = {R"({"message":"one"})", R"(garbage {"x)", R"({"a":1,"a":2})", "7",
+                       "\xff\x1b[2J"};
+  const auto lines = json(call("GET", "/v1/logs"));
+  EXPECT_EQ(text_at(lines, "/lines/0/message"), "one");
+  EXPECT_EQ(text_at(lines, "/lines/1"), R"(garbage {"x)");
+  EXPECT_EQ(text_at(lines, "/lines/2"), R"({"a":1,"a":2})");
+  EXPECT_EQ(text_at(lines, "/lines/3"), "7");
+  EXPECT_EQ(text_at(lines, "/lines/4"), "\xef\xbf\xbd\x1b[2J");
+  std::vector<std::string> followed;
+  platform::HttpClient other(api->address());
+  ASSERT_TRUE(
+      other.events({"GET", "/v1/logs?follow=true", {{"Authorization", "Bearer " + kTestToken}}},
+                   [&](const platform::ServerEvent& event) {
+                     followed.push_back(event.data);
+                     return followed.size() < 2;
+                   }));
+  EXPECT_EQ(followed.back(), R"("half {\"a lin")");
+}
+
 TEST_F(ApiTest, ReadinessTellsWhy) {
   EXPECT_EQ(raw("GET", "/healthz").status, 200);
   EXPECT_EQ(raw("GET", "/readyz").status, 200);

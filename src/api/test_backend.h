@@ -160,13 +160,14 @@ class TestBackend : public Backend {
   }
   void tail_logs(LogQuery query, OnResult<std::vector<std::string>> on_lines) override {
     last_log_query = query;
-    on_lines(std::vector<std::string>{R"({"message":"one"})", R"({"message":"two"})"});
+    on_lines(log_lines);
   }
   std::unique_ptr<Subscription> follow_logs(LogQuery query,
                                             std::function<void(const std::string&)> on_line,
                                             std::function<void(const Error&)>) override {
     last_log_query = query;
     on_line(R"({"message":"followed"})");
+    on_line("half {\"a lin");
     return std::make_unique<Subscription>();
   }
   void shut_down() override { shut_downs.fetch_add(1); }
@@ -181,6 +182,7 @@ class TestBackend : public Backend {
   std::map<std::string, model::SubmitWork::Known> known_work;
   WorkFilter last_work_filter;
   LogQuery last_log_query;
+  std::vector<std::string> log_lines{R"({"message":"one"})", R"({"message":"two"})"};
   std::atomic<int> shut_downs{0};
   std::atomic<int> subscriptions{0};
 

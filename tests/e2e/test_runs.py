@@ -165,3 +165,25 @@ def test_an_unknown_pipeline_is_told_with_a_suggestion(fleet: FleetProject):
         start(fleet, "chian", {})
     assert refused.value.status == 404
     assert "chain" in json.dumps(refused.value.body)
+
+
+def test_a_line_that_is_not_ours_is_shown_as_it_is(fleet: FleetProject):
+    with open(fleet.folder / ".mainstay" / "logs" / "fleet.log", "a", encoding="utf-8") as log:
+        log.write('garbage {"x\x1b[2J\n')
+    lines = fleet.api("GET", "/v1/logs?lines=1000")["lines"]
+    assert 'garbage {"x\x1b[2J' in lines
+    assert any(isinstance(line, dict) for line in lines)
+    shown = fleet.cli("logs", "tail", "-n", "1000")
+    assert shown.returncode == 0, shown.stderr
+    assert 'garbage {"x\\x1b[2J\n' in shown.stdout
+    for line in fleet.cli("logs", "tail", "-n", "1000", "-o", "json").stdout.splitlines():
+        json.loads(line)
+    follower = subprocess.Popen([fleet.binary, "logs", "tail", "-f", "-n", "1000"], text=True,
+                                cwd=fleet.folder, env=fleet.env, stdout=subprocess.PIPE)
+    try:
+        assert any(line == 'garbage {"x\\x1b[2J\n' for line in follower.stdout)
+    finally:
+        follower.kill()
+        follower.wait(20)
+    fleet.down()
+    assert 'garbage {"x\\x1b[2J\n' in fleet.cli("logs", "tail", "-n", "1000").stdout

@@ -49,7 +49,8 @@ constexpr std::array kLogParameters{
     Parameter{"level", "query", kText, "This level and above: DEBUG, INFO, WARNING, …"},
     Parameter{"lines", "query", R"({"type": "integer", "minimum": 1, "maximum": 10000})",
               "The newest so many"},
-    Parameter{"follow", "query", R"({"type": "boolean"})", "Then each new one, as events"}};
+    Parameter{"follow", "query", R"({"type": "boolean"})",
+              "Then each new one, as events `log` whose data is an item of `lines`"}};
 
 constexpr auto kOperator = Permission::operator_only;
 constexpr std::string_view kJsonType = "application/json";

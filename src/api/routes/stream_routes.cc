@@ -7,7 +7,7 @@
 #include "api/routes/handlers.h"
 #include "api/routes/views.h"
 #include "base/text.h"
-#include "platform/json/json_text.h"
+#include "platform/json/json.h"
 
 namespace mainstay::api {
 namespace {
@@ -92,6 +92,15 @@ Result<LogQuery> log_query(const Call& call) {
   return query;
 }
 
+// Files hold what was written to them, also half a line and another program's words: what is no
+// JSON object goes on as a string, and the answer stays JSON.
+std::string json_of_line(const std::string& line) {
+  if (platform::parse_json_object(line)) return line;
+  std::string text;
+  platform::append_json_string(text, line);
+  return text;
+}
+
 void follow_logs(ApiContext& api, const CallPtr& call, LogQuery query) {
   const auto feed = open_feed(api, call);
   // The feed holds the subscription; the subscription must not hold the feed.
@@ -101,7 +110,7 @@ void follow_logs(ApiContext& api, const CallPtr& call, LogQuery query) {
         const auto open = weak.lock();
         if (!open) return;
         std::string text;
-        platform::append_event(text, "", "log", line);
+        platform::append_event(text, "", "log", json_of_line(line));
         open->stream().send(text);
       },
       [weak = std::weak_ptr(feed)](const Error& why) {
@@ -151,7 +160,7 @@ void read_logs(ApiContext& api, const CallPtr& call) {
     std::string out;
     JsonWriter json(out);
     json.begin_object().key("lines").begin_array();
-    for (const std::string& line : *lines) json.raw(line);
+    for (const std::string& line : *lines) json.raw(json_of_line(line));
     json.end_array().end_object();
     reply(*api, call, 200, std::move(out));
   });

@@ -166,6 +166,7 @@ TEST_F(ApiTest, AnswersAreWhatTheirSchemasSay) {
   check(call("GET", "/v1/agents/scout"), "agent");
   check(call("GET", "/v1/fleet"), "fleet");
   check(call("GET", "/v1/pipelines"), "pipeline_list");
+  backend.log_lines.push_back("not ours");
   check(call("GET", "/v1/logs"), "log_lines");
   check(call("GET", "/v1/work/none"), "problem");
   backend.publish({0, {}, "agent.ready", "scout", R"({"a":1})"});

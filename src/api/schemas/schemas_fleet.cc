@@ -161,7 +161,11 @@ constexpr std::string_view kSchemas = R"json(
   "type": "object",
   "properties": {
    "lines": {
-    "type": "array", "items": {"type": "object", "description": "A line of a log file"}
+    "type": "array",
+    "items": {
+     "oneOf": [{"type": "object"}, {"type": "string"}],
+     "description": "A line of a log file; one that is no JSON object is a string"
+    }
    }
   },
   "additionalProperties": false, "required": ["lines"]

@@ -10,6 +10,7 @@
 #include "app/cli/short_id.h"
 #include "app/cli/stored_runs.h"
 #include "app/views/json_fields.h"
+#include "app/views/output.h"
 #include "base/text.h"
 #include "platform/http/message.h"
 #include "runs/run_archive.h"
@@ -24,15 +25,35 @@ using platform::JsonObject;
 
 bool colour() { return ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr; }
 
+// What is no line of ours (half a line, another program's words) stays what it is, made printable;
+// for programs it is a string.
+void print_foreign(const GlobalOptions& global, std::string_view line) {
+  std::string text;
+  switch (global.output) {
+    case OutputForm::json:
+      platform::append_json_string(text, line);
+      break;
+    case OutputForm::yaml:
+      text = "---\n" + std::string(base::trim(to_yaml(Json(line))));
+      break;
+    case OutputForm::table:
+      text = printable_lines(line);
+      break;
+  }
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
+}
+
 // A stored line in its readable form; JSON Lines go out as they are, YAML as a document each.
 void print_line(const GlobalOptions& global, std::string_view line) {
-  auto parsed = platform::parse_json(line);
-  if (global.output == OutputForm::yaml && parsed) {
+  const auto parsed = platform::parse_json(line);
+  if (!parsed || !parsed->is_object()) return print_foreign(global, line);
+  if (global.output == OutputForm::yaml) {
     std::printf("---\n%s", to_yaml(*parsed).c_str());
     std::fflush(stdout);
     return;
   }
-  if (global.output != OutputForm::table || !parsed) {
+  if (global.output == OutputForm::json) {
     std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
     std::fflush(stdout);
     return;
@@ -97,7 +118,10 @@ int follow_logs(const GlobalOptions& global, const LogsOptions& options) {
   const auto known = with_whole_run(*daemon, options);
   if (!known) return report(known.error());
   auto ended = daemon->events(logs_target(*known) + "&follow=true", [&](std::string_view line) {
-    print_line(global, line);
+    // A line that is no JSON object comes as a string.
+    const auto parsed = platform::parse_json(line);
+    print_line(global,
+               parsed && parsed->is_string() ? std::string_view(parsed->get_string()) : line);
     return std::ferror(stdout) == 0;
   });
   return ended ? kExitDone : report(ended.error());
