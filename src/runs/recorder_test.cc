@@ -2,6 +2,7 @@
 #include "runs/recorder.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
@@ -182,6 +183,62 @@ TEST_F(RecorderTest, ArchiveVerifiesUntilAByteChanges) {
 
   std::ofstream(run_file("logs/step_001/adapter.log"), std::ios::app) << "x";
   EXPECT_FALSE(verify_run(layout, recorded)->ok);
+}
+
+TEST_F(RecorderTest, VerifyReadsTheWholeOuterSummary) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+  const RunLayout layout(file("runs"), "review", kRunId);
+  const auto& archived = std::get<model::RunArchived>(facts_.at(0));
+  const ArchiveInfo recorded{file(archived.path), archived.size_bytes, archived.sha256};
+  const std::string summary = slurp(run_file("logs_summary.txt"));
+  std::string other_hash = summary;
+  other_hash.replace(other_hash.find("SHA-256: ") + 9, 64, std::string(64, '0'));
+  const std::string archived_only = summary.substr(0, summary.find("File:"));
+  for (const std::string& text : {other_hash, summary + "forged\n", archived_only}) {
+    platform::write_file_atomic(run_file("logs_summary.txt"), text).value();
+    const auto verified = verify_run(layout, recorded);
+    ASSERT_TRUE(verified);
+    ASSERT_EQ(verified->problems.size(), 1U);
+    EXPECT_NE(verified->problems[0].find("its ARCHIVE section is not what was recorded"),
+              std::string::npos);
+  }
+  platform::write_file_atomic(run_file("logs_summary.txt"), summary).value();
+  EXPECT_TRUE(verify_run(layout, recorded)->ok);
+}
+
+TEST_F(RecorderTest, VerifyDoesNotWaitForAPipe) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+  const RunLayout layout(file("runs"), "review", kRunId);
+  const auto& archived = std::get<model::RunArchived>(facts_.at(0));
+  const ArchiveInfo recorded{file(archived.path), archived.size_bytes, archived.sha256};
+  fs::remove(run_file("metadata.json"));
+  ASSERT_EQ(::mkfifo(run_file("metadata.json").c_str(), 0600), 0);
+  const auto verified = verify_run(layout, recorded);
+  ASSERT_TRUE(verified);
+  ASSERT_EQ(verified->problems.size(), 1U);
+  EXPECT_NE(verified->problems[0].find("is a pipe, not a regular file"), std::string::npos);
+  fs::remove(run_file("run.tar.gz"));
+  ASSERT_EQ(::mkfifo(run_file("run.tar.gz").c_str(), 0600), 0);
+  const auto refused = verify_run(layout, recorded);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("run.tar.gz is a pipe"), std::string::npos);
+}
+
+TEST_F(RecorderTest, VerifySaysWhatEveryRunHas) {
+  auto recorder = make();
+  play_run(*recorder);
+  recorder->stop();
+  const RunLayout layout(file("runs"), "review", kRunId);
+  fs::remove(run_file("manifest.json"));
+  const auto made = archive_run(layout);
+  ASSERT_TRUE(made);
+  const auto verified = verify_run(layout, *made);
+  ASSERT_EQ(verified->problems.size(), 1U);
+  EXPECT_EQ(verified->problems[0], "manifest.json: not in the archive; every run has one");
 }
 
 TEST_F(RecorderTest, ArchivingAgainAfterACrashGivesTheSameArchive) {

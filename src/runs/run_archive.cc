@@ -19,6 +19,7 @@ namespace mainstay::runs {
 namespace {
 
 constexpr std::string_view kSummary = "logs_summary.txt";
+constexpr std::string_view kArchive = "run.tar.gz";
 constexpr std::size_t kMaxFile = std::size_t{4} << 30;
 
 bool is_archived(std::string_view path) {
@@ -34,7 +35,7 @@ std::string_view archived_part(std::string_view summary) {
 }
 
 Result<ArchiveInfo> describe(const std::string& path) {
-  auto bytes = platform::read_file(path, kMaxFile);
+  auto bytes = platform::read_regular_file(path, kMaxFile);
   if (!bytes) return std::move(bytes).error();
   return ArchiveInfo{path, static_cast<std::int64_t>(bytes->size()), platform::sha256_hex(*bytes)};
 }
@@ -51,18 +52,50 @@ Result<void> rewrite_summary(const std::string& path, std::string_view text) {
   return {};
 }
 
-void compare_file(const RunLayout& layout, std::string_view path, const std::string& bytes,
-                  VerifyReport& report) {
-  auto outside = platform::read_file(layout.file(path), kMaxFile);
-  if (!outside) {
-    report.problems.push_back(fmt::format("{}: in the archive, not in the folder", path));
-    return;
+// The outer summary is the archived one and the ARCHIVE section, nothing else.
+void compare_summary(std::string_view outside, const std::string& archived,
+                     const ArchiveInfo& recorded, VerifyReport& report) {
+  const std::string_view part = archived_part(outside);
+  if (part != archived) {
+    report.problems.push_back(
+        fmt::format("{}: the folder's file differs from the archived one", kSummary));
   }
-  const std::string_view expected =
-      path == kSummary ? archived_part(*outside) : std::string_view(*outside);
-  if (expected != bytes) {
+  const std::string section =
+      render_archive_section(kArchive, recorded.size_bytes, recorded.sha256);
+  if (outside.substr(part.size()) != section) {
+    report.problems.push_back(
+        fmt::format("{}: its ARCHIVE section is not what was recorded ({} bytes, SHA-256 {})",
+                    kSummary, recorded.size_bytes, recorded.sha256));
+  }
+}
+
+void compare_file(const RunLayout& layout, std::string_view path, const std::string& bytes,
+                  const ArchiveInfo& recorded, VerifyReport& report) {
+  auto outside = platform::read_regular_file(layout.file(path), kMaxFile);
+  if (!outside && outside.error().code() == Code::not_found) {
+    report.problems.push_back(fmt::format("{}: in the archive, not in the folder", path));
+  } else if (!outside) {
+    report.problems.push_back(fmt::format("{}: {}", path, outside.error().message()));
+  } else if (path == kSummary) {
+    compare_summary(*outside, bytes, recorded, report);
+  } else if (*outside != bytes) {
     report.problems.push_back(
         fmt::format("{}: the folder's file differs from the archived one", path));
+  }
+}
+
+using Paths = std::set<std::string, std::less<>>;
+
+void look_for_what_lacks(const RunLayout& layout, const Paths& archived, VerifyReport& report) {
+  for (const std::string& path : files_under(layout.folder())) {
+    if (is_archived(path) && !archived.contains(path)) {
+      report.problems.push_back(path + ": in the folder, not in the archive");
+    }
+  }
+  for (const std::string_view path : kRequiredFiles) {
+    if (!archived.contains(path)) {
+      report.problems.push_back(fmt::format("{}: not in the archive; every run has one", path));
+    }
   }
 }
 
@@ -70,7 +103,7 @@ void compare_file(const RunLayout& layout, std::string_view path, const std::str
 
 Result<ArchiveInfo> archive_run(const RunLayout& layout) {
   const std::string summary_path = layout.file(kSummary);
-  auto summary = platform::read_file(summary_path, kMaxFile);
+  auto summary = platform::read_regular_file(summary_path, kMaxFile);
   if (!summary) return std::move(summary).error();
   const std::string plain(archived_part(*summary));
   if (plain != *summary) {
@@ -86,7 +119,7 @@ Result<ArchiveInfo> archive_run(const RunLayout& layout) {
   auto info = describe(layout.archive());
   if (!info) return info;
   const std::string whole =
-      plain + render_archive_section("run.tar.gz", info->size_bytes, info->sha256);
+      plain + render_archive_section(kArchive, info->size_bytes, info->sha256);
   if (auto put = rewrite_summary(summary_path, whole); !put) return std::move(put).error();
   return info;
 }
@@ -103,19 +136,15 @@ Result<VerifyReport> verify_run(const RunLayout& layout, const ArchiveInfo& reco
     report.problems.push_back(
         fmt::format("run.tar.gz has SHA-256 {}, {} was recorded", found->sha256, recorded.sha256));
   }
-  std::set<std::string, std::less<>> archived;
+  Paths archived;
   const auto read =
       platform::read_tar_gz(layout.archive(), [&](std::string_view path, const std::string& bytes) {
         ++report.files;
         archived.emplace(path);
-        compare_file(layout, path, bytes, report);
+        compare_file(layout, path, bytes, recorded, report);
       });
   if (!read) report.problems.push_back(read.error().message());
-  for (const std::string& path : files_under(layout.folder())) {
-    if (is_archived(path) && !archived.contains(path)) {
-      report.problems.push_back(path + ": in the folder, not in the archive");
-    }
-  }
+  look_for_what_lacks(layout, archived, report);
   report.ok = report.problems.empty();
   return report;
 }

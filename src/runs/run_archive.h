@@ -29,7 +29,8 @@ struct VerifyReport {
 };
 
 /// Compares the archive with its recorded size and hash, and every file in it, byte by byte, with
-/// the folder (of the outer summary, the part before its ARCHIVE section).
+/// the folder; the outer summary must be the archived one and the ARCHIVE section of what was
+/// recorded. What every run has must be there. Only regular files are read.
 Result<VerifyReport> verify_run(const RunLayout& layout, const ArchiveInfo& recorded);
 
 }  // namespace mainstay::runs

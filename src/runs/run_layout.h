@@ -1,6 +1,7 @@
 // Where everything about a run lies (RUN-1): runs/<pipeline>/<run_id>/ under the project folder.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,11 @@
 #include "model/ids.h"
 
 namespace mainstay::runs {
+
+/// What the archive of every run holds, beside the logs of its steps.
+inline constexpr std::array<std::string_view, 8> kRequiredFiles{
+    "commit.txt",    "logs/reconciliation.log", "logs/run.log", "logs_summary.txt",
+    "manifest.json", "metadata.json",           "metrics.json", "spans.jsonl"};
 
 class RunLayout {
  public:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import tarfile
 
@@ -165,6 +166,23 @@ def test_an_unknown_pipeline_is_told_with_a_suggestion(fleet: FleetProject):
         start(fleet, "chian", {})
     assert refused.value.status == 404
     assert "chain" in json.dumps(refused.value.body)
+
+
+def test_a_forged_summary_or_a_pipe_does_not_verify(fleet: FleetProject):
+    run_id = start(fleet, "soft", {})
+    fleet.wait_run(run_id)
+    wait_until(lambda: fleet.cli("runs", "verify", run_id).returncode == 0, 20, "archive verified")
+    summary = fleet.folder / "runs" / "soft" / run_id / "logs_summary.txt"
+    summary.write_text(summary.read_text() + "forged\n")
+    verified = fleet.cli("runs", "verify", run_id)
+    assert verified.returncode == 1
+    assert "logs_summary.txt: its ARCHIVE section is not what was recorded" in verified.stdout
+    archive = summary.with_name("run.tar.gz")
+    archive.unlink()
+    os.mkfifo(archive)
+    verified = fleet.cli("runs", "verify", run_id)
+    assert verified.returncode == 1
+    assert "run.tar.gz is a pipe, not a regular file" in verified.stderr
 
 
 def test_a_line_that_is_not_ours_is_shown_as_it_is(fleet: FleetProject):

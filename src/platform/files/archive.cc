@@ -30,7 +30,7 @@ Error archive_error(archive* a, std::string_view what, const std::string& path) 
 }
 
 Result<void> add_file(archive* out, const ArchiveEntry& item) {
-  auto in = open_file(item.file, O_RDONLY);
+  auto in = open_regular_file(item.file, O_RDONLY);
   if (!in) return std::move(in).error();
   struct stat info {};
   if (::fstat(in->get(), &info) != 0) return io_error("cannot stat", item.file, errno);
@@ -123,11 +123,12 @@ Result<void> write_tar_gz(const std::string& target, const std::vector<ArchiveEn
 Result<void> read_tar_gz(
     const std::string& file,
     const std::function<void(std::string_view path, std::string bytes)>& visit) {
+  const auto readable = open_regular_file(file, O_RDONLY);
+  if (!readable) return readable.error();
   const Reader in(archive_read_new(), archive_read_free);
   archive_read_support_filter_gzip(in.get());
   archive_read_support_format_tar(in.get());
-  if (auto readable = open_file(file, O_RDONLY); !readable) return std::move(readable).error();
-  if (archive_read_open_filename(in.get(), file.c_str(), kBlock) != ARCHIVE_OK) {
+  if (archive_read_open_fd(in.get(), readable->get(), kBlock) != ARCHIVE_OK) {
     return Error(Code::archive_invalid, archive_error(in.get(), "read", file).message());
   }
   archive_entry* entry = nullptr;

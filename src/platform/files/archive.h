@@ -23,7 +23,8 @@ struct ArchiveEntry {
 Result<void> write_tar_gz(const std::string& target, const std::vector<ArchiveEntry>& entries);
 
 /// Reads every regular file of a tar.gz: its path inside and its bytes. Paths that are absolute or
-/// climb out with `..` are an error (archive_invalid), as is a damaged archive.
+/// climb out with `..` are an error (archive_invalid), as is a damaged archive; what is no regular
+/// file is `forbidden`.
 Result<void> read_tar_gz(
     const std::string& file,
     const std::function<void(std::string_view path, std::string bytes)>& visit);
