@@ -41,6 +41,8 @@ struct FleetSnapshot {
   bool stopping = false;
   bool storage_writable = true;
   std::string storage_reason;
+  /// Why folders of runs cannot be written; empty: they can. Work goes on without them.
+  std::string recording_trouble;
   model::Sequence last_sequence = 0;
   std::int64_t queued = 0;
   std::int64_t delayed = 0;

@@ -329,13 +329,16 @@ TEST(Rows, ARunComesBackWithStepsItemsUsageAndArchive) {
   EXPECT_EQ(totals->front().usage.prompt_tokens, 15);
   EXPECT_EQ(totals->front().attempts, 1);
   model::RunStatus done{model::RunState::degraded, wall_from_micros(9), {}, Payload::of("{}")};
-  rig.commit({model::RunUpdated{spec->id, done},
-              model::ArchiveRow{spec->id, "runs/a.tar.gz", 7, "h", wall_from_micros(10)}});
+  EXPECT_TRUE(work::unarchived_runs(rig.reader, 10)->empty()) << "it has not ended";
+  rig.commit({model::RunUpdated{spec->id, done}});
+  EXPECT_EQ(*work::unarchived_runs(rig.reader, 10), std::vector{spec->id});
+  rig.commit({model::ArchiveRow{spec->id, "runs/a.tar.gz", 7, "h", wall_from_micros(10)}});
   EXPECT_TRUE(load_recovered(rig.reader, *rig.blobs)->runs.empty());
   Result<work::RunRecord> found = work::find_run(rig.reader, spec->id, rig.blobs.get());
   ASSERT_TRUE(found);
   EXPECT_EQ(found->status.output.view(), "{}");
   EXPECT_EQ((*work::find_archive(rig.reader, spec->id))->sha256, "h");
+  EXPECT_TRUE(work::unarchived_runs(rig.reader, 10)->empty());
   EXPECT_EQ((*work::find_run_by_key(rig.reader, "run-key"))->spec->id, spec->id);
 }
 

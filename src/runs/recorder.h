@@ -3,7 +3,8 @@
 //
 // event(), log() and span() may be called from any thread; one thread of its own writes. Events are
 // never dropped: event() waits while too many are queued. Logs and spans are dropped, when their
-// bounded queue is full; the loss is counted and marked in the log of the fleet.
+// bounded queue is full; the loss is counted and marked in the log of the fleet. What cannot be
+// written is dealt with by RunFolders.
 //
 // After a restart of the daemon it goes on with the event after the last one it wrote (kept in a
 // small position file), so feed it from the journal; an event that it has seen is ignored.
@@ -12,59 +13,18 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <functional>
-#include <map>
-#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
-#include "base/result.h"
-#include "model/event.h"
-#include "model/input.h"
-#include "model/log_record.h"
-#include "model/run.h"
-#include "runs/run_files.h"
+#include "base/time.h"
+#include "runs/recorder_types.h"
+#include "runs/run_folders.h"
 
 namespace mainstay::runs {
-
-/// What rows know of a run.
-struct RunDetails {
-  std::shared_ptr<const model::RunSpec> spec;
-  model::RunStatus status;
-  std::vector<model::StepStatus> steps;
-  /// Models that were called, sorted.
-  std::vector<std::string> models;
-};
-
-struct RecorderOptions {
-  std::string project_folder;
-  /// The folder `runs`.
-  std::string runs_root;
-  /// Where lines without a run go.
-  std::string fleet_log;
-  /// Where the sequence of the last recorded event is kept.
-  std::string position_file;
-  std::string fleet_name;
-  /// Files whose hashes the manifest keeps, under the project folder: the fleet file, scripts.
-  std::vector<std::string> manifest_files;
-  /// `mainstay 0.1.0`.
-  std::string framework;
-  /// Prefix of span attributes: `<prefix>.stage` (WRK-9).
-  std::string span_prefix = "mainstay";
-  /// Log lines and spans waiting to be written.
-  std::size_t queue_limit = 100'000;
-};
-
-struct RecorderPorts {
-  /// Reads a run from the store; blocking.
-  std::function<Result<RunDetails>(model::RunId)> details;
-  /// Tells the control loop that the archive is there.
-  std::function<void(model::Fact)> fact;
-  std::function<Wall()> wall_clock;
-};
 
 class Recorder {
  public:
@@ -86,20 +46,29 @@ class Recorder {
   void log(model::LogRecord record);
   void span(model::SpanRecord record);
 
+  /// Completes runs that ended before this start and have no recorded archive, as soon as the event
+  /// `after` is written: what the journal still has to say of them comes first.
+  void complete_ended(model::Sequence after);
+
   std::int64_t dropped() const;
+  /// Lines and spans that could not be written where they belong.
+  std::int64_t failed_writes() const { return folders_.failed_writes(); }
+  /// Runs whose folder waits to be written.
+  std::int64_t waiting_runs() const { return folders_.waiting(); }
+  /// Why folders or the fleet's log cannot be written; empty: they can.
+  std::string trouble() const { return folders_.trouble(); }
 
  private:
   using Entry = std::variant<model::Event, model::LogRecord, model::SpanRecord>;
 
   void run();
   void write(const model::Event& event);
-  void write(const model::LogRecord& record);
-  void write(const model::SpanRecord& record);
-  void begin_run(const std::string& run_id);
-  void end_run(const std::string& run_id);
-  void write_agent_event(const model::Event& event);
-  void write_line(const model::LogRecord& record);
-  RunFiles* files_of(const std::string& run_id, const std::string& pipeline);
+  template <class Record>
+  void write(const Record& record) {
+    folders_.write(record);
+  }
+  bool take(std::vector<Entry>& batch);
+  void look_after_folders();
   void note_dropped();
   void keep_position();
 
@@ -118,14 +87,11 @@ class Recorder {
   std::int64_t dropped_told_ = 0;
   bool writing_ = false;
   bool stopping_ = false;
+  std::optional<model::Sequence> complete_after_;
 
-  struct LiveRun {
-    std::string pipeline;
-    std::unique_ptr<RunFiles> files;
-    std::map<std::string, int> steps;  // stage -> step number, of those that run now
-  };
-  std::map<std::string, LiveRun> live_;  // the recorder's thread only
-  platform::Fd fleet_log_;
+  // The recorder's thread only.
+  RunFolders folders_;
+  Mono retried_at_{};
   std::thread thread_;
 };
 

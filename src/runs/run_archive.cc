@@ -22,9 +22,12 @@ constexpr std::string_view kSummary = "logs_summary.txt";
 constexpr std::string_view kArchive = "run.tar.gz";
 constexpr std::size_t kMaxFile = std::size_t{4} << 30;
 
+// Names with `.tmp` are files that were being written when the daemon was killed.
 bool is_archived(std::string_view path) {
+  const bool is_half = path.ends_with(".tmp") || (path.find('/') == std::string_view::npos &&
+                                                  path.find(".tmp-") != std::string_view::npos);
   return !path.starts_with("workspace/") && !path.starts_with("artifacts/") &&
-         !path.starts_with("run.tar.") && !path.ends_with(".tmp");
+         !path.starts_with("run.tar.") && !is_half;
 }
 
 // The outer summary up to the rule above its ARCHIVE heading: what the archive holds.

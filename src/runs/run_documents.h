@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runs/log_scan.h"
-#include "runs/recorder.h"
+#include "runs/recorder_types.h"
 #include "runs/report.h"
 
 namespace mainstay::runs {

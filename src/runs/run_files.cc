@@ -1,10 +1,12 @@
 #include "runs/run_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <utility>
 
 #include "platform/files/files.h"
+#include "runs/log_file.h"
 
 namespace mainstay::runs {
 RunFiles::RunFiles(RunLayout layout) : layout_(std::move(layout)) {}
@@ -16,52 +18,75 @@ Result<void> RunFiles::prepare() {
        {layout_.logs(), layout_.file("workspace"), layout_.file("artifacts")}) {
     if (auto made = platform::make_dirs(folder); !made) return made;
   }
-  append_run("");
-  append(layout_.logs() + "/reconciliation.log", "");
-  append_span("");
-  return {};
+  if (auto made = append(0, "", ""); !made) return made;
+  if (auto made = add(layout_.logs() + "/reconciliation.log", ""); !made) return made;
+  return append_span("");
 }
 
-void RunFiles::prepare_step(int step) {
-  // append() notices and counts if this fails.
-  (void)platform::make_dirs(layout_.logs() + "/" + RunLayout::step_name(step));
+Result<void> RunFiles::prepare_step(int step) {
+  auto made = platform::make_dirs(layout_.logs() + "/" + RunLayout::step_name(step));
   for (const char* component : {"orchestrator", "adapter", "metrics", "validator"}) {
-    append_step(step, component, "");
+    if (made) made = append(step, component, "");
   }
+  return made;
 }
 
-void RunFiles::append(const std::string& path, std::string_view line) {
-  const int fd = open(path);
-  if (fd < 0 || !platform::write_all(fd, line, path)) ++lost_lines_;
+Result<void> RunFiles::append(int step, std::string_view component, std::string_view line) {
+  return add(step > 0 ? layout_.step_log(step, component) : layout_.run_log(), line);
 }
 
-int RunFiles::open(const std::string& path) {
+Result<void> RunFiles::add(const std::string& path, std::string_view line) {
+  const auto fd = open(path);
+  if (!fd) return fd.error();
+  auto written = platform::write_all(*fd, line, path);
+  // Half of the line may be there: opening it anew ends it.
+  if (!written) close(path);
+  return written;
+}
+
+Result<int> RunFiles::open(const std::string& path) {
   if (auto found = open_.find(path); found != open_.end()) {
     recent_.splice(recent_.begin(), recent_, found->second.recent);
     return found->second.fd.get();
   }
-  if (open_.size() >= kMaxOpen) {
-    auto oldest = open_.find(recent_.back());
-    open_.erase(oldest);
-    recent_.pop_back();
-  }
-  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW;
-  auto file = platform::open_file(path, kFlags, 0644);
+  if (open_.size() >= kMaxOpen) close(std::string(recent_.back()));
+  auto file = open_log_file(path, 0644);
   // An agent's line may come before the event that starts its step, and makes its folder.
   if (!file && file.error().code() == Code::not_found) {
     (void)platform::make_dirs(path.substr(0, path.rfind('/')));
-    file = platform::open_file(path, kFlags, 0644);
+    file = open_log_file(path, 0644);
   }
-  if (!file) return -1;
+  if (!file) return std::move(file).error();
   const int fd = file->get();
+  struct stat info {};
+  if (::fstat(fd, &info) == 0) first_seen_.try_emplace(path, info.st_dev, info.st_ino);
   recent_.push_front(path);
   open_.emplace(path, Open{std::move(*file), recent_.begin()});
   return fd;
 }
 
+void RunFiles::close(const std::string& path) {
+  const auto found = open_.find(path);
+  if (found == open_.end()) return;
+  recent_.erase(found->second.recent);
+  open_.erase(found);
+}
+
 void RunFiles::close_all() {
   open_.clear();
   recent_.clear();
+  first_seen_.clear();
+}
+
+int RunFiles::vanished() const {
+  int count = 0;
+  for (const auto& [path, identity] : first_seen_) {
+    struct stat info {};
+    const bool there =
+        ::stat(path.c_str(), &info) == 0 && identity == Identity{info.st_dev, info.st_ino};
+    if (!there) ++count;
+  }
+  return count;
 }
 
 }  // namespace mainstay::runs

@@ -1,14 +1,18 @@
 // The log files of one run while it is live: opened on first use, at most kMaxOpen at a time,
 // appended line by line. Files switch by the step and component of each record (RUN-2).
 //
-// One thread. A write that fails is counted, never fatal: telemetry must not stop work (faults C2).
+// One thread. A write that fails says why and is tried anew with the next line; what it means for
+// the run is the caller's decision: telemetry must not stop work (faults C2).
 #pragma once
 
-#include <cstdint>
+#include <sys/types.h>
+
+#include <cstddef>
 #include <list>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
 #include "platform/files/fd.h"
@@ -28,16 +32,15 @@ class RunFiles {
   /// Makes the folders of the run.
   Result<void> prepare();
   /// Makes logs/step_NNN with the four files that every step has, even if nothing is said there.
-  void prepare_step(int step);
+  Result<void> prepare_step(int step);
 
-  void append_run(std::string_view line) { append(layout_.run_log(), line); }
-  void append_step(int step, std::string_view component, std::string_view line) {
-    append(layout_.step_log(step, component), line);
-  }
-  void append_span(std::string_view line) { append(layout_.file("spans.jsonl"), line); }
+  /// Step 0: the run's own log.
+  Result<void> append(int step, std::string_view component, std::string_view line);
+  Result<void> append_span(std::string_view line) { return add(layout_.file("spans.jsonl"), line); }
   void close_all();
 
-  std::int64_t lost_lines() const { return lost_lines_; }
+  /// How many of the files written here, since close_all(), were removed or replaced by others.
+  int vanished() const;
   const RunLayout& layout() const { return layout_; }
 
  private:
@@ -45,14 +48,16 @@ class RunFiles {
     platform::Fd fd;
     std::list<std::string>::iterator recent;
   };
+  using Identity = std::pair<dev_t, ino_t>;
 
-  void append(const std::string& path, std::string_view line);
-  int open(const std::string& path);
+  Result<void> add(const std::string& path, std::string_view line);
+  Result<int> open(const std::string& path);
+  void close(const std::string& path);
 
   RunLayout layout_;
   std::map<std::string, Open> open_;
   std::list<std::string> recent_;  // newest first
-  std::int64_t lost_lines_ = 0;
+  std::map<std::string, Identity> first_seen_;
 };
 
 }  // namespace mainstay::runs

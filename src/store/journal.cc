@@ -65,6 +65,18 @@ Result<std::vector<model::Event>> read_journal(platform::SqliteConnection& db,
   }
 }
 
+Result<model::Sequence> last_event_of(platform::SqliteConnection& db, std::string_view kind,
+                                      std::string_view subject) {
+  Result<platform::SqliteStatement> select =
+      db.prepare("SELECT seq FROM journal WHERE kind=?1 AND subject=?2 ORDER BY seq DESC LIMIT 1");
+  if (!select) return std::move(select).error();
+  select->bind_text(1, kind);
+  select->bind_text(2, subject);
+  Result<bool> row = select->step();
+  if (!row) return std::move(row).error();
+  return *row ? select->integer(0) : 0;
+}
+
 Result<model::Sequence> last_sequence(platform::SqliteConnection& db) {
   Result<std::optional<std::int64_t>> last = db.query_integer("SELECT max(seq) FROM journal");
   if (!last) return std::move(last).error();

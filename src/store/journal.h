@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -31,6 +32,10 @@ class JournalWriter {
 /// At most `limit` events after `after`, in order.
 Result<std::vector<model::Event>> read_journal(platform::SqliteConnection& db,
                                                model::Sequence after, std::size_t limit);
+/// The newest event of this kind and subject; 0: there is none. Reads back from the end, so it
+/// costs what was written since.
+Result<model::Sequence> last_event_of(platform::SqliteConnection& db, std::string_view kind,
+                                      std::string_view subject);
 /// 0 when the journal is empty.
 Result<model::Sequence> last_sequence(platform::SqliteConnection& db);
 

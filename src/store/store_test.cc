@@ -65,6 +65,8 @@ TEST(Store, TellsInOrderWhatIsDurableAndFindsItAgain) {
   ASSERT_EQ(events->size(), 2U);
   EXPECT_EQ(events->front().seq, 498);
   EXPECT_EQ(events->front().kind, "agent.state_changed");
+  EXPECT_EQ(*last_event_of(*reader, "agent.state_changed", "a"), 500);
+  EXPECT_EQ(*last_event_of(*reader, "agent.started", "a"), 0);
 }
 
 TEST(Store, ClosingCommitsWhatWaits) {

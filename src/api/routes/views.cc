@@ -279,6 +279,9 @@ void write_fleet(JsonWriter& json, const FleetSnapshot& fleet) {
   json.key("storage").begin_object().member("writable", fleet.storage_writable);
   write_text_or_null(json, "reason", fleet.storage_reason);
   json.end_object();
+  json.key("recording").begin_object().member("writable", fleet.recording_trouble.empty());
+  write_text_or_null(json, "reason", fleet.recording_trouble);
+  json.end_object();
   json.member("last_sequence", fleet.last_sequence).end_object();
 }
 

@@ -110,11 +110,20 @@ constexpr std::string_view kSchemas = R"json(
     },
     "additionalProperties": false, "required": ["writable", "reason"]
    },
+   "recording": {
+    "type": "object",
+    "description": "Whether the folders of runs can be written; work goes on without them",
+    "properties": {
+     "writable": {"type": "boolean"}, "reason": {"$ref": "#/components/schemas/text_or_null"}
+    },
+    "additionalProperties": false, "required": ["writable", "reason"]
+   },
    "last_sequence": {"type": "integer"}
   },
   "additionalProperties": false,
   "required": [
-   "fleet", "at", "ready", "stopping", "agents", "work", "runs", "storage", "last_sequence"
+   "fleet", "at", "ready", "stopping", "agents", "work", "runs", "storage", "recording",
+   "last_sequence"
   ]
  },
  "event": {

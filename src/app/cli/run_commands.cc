@@ -25,6 +25,8 @@ using platform::Json;
 using platform::JsonObject;
 
 constexpr auto kArchiveWait = std::chrono::seconds(10);
+/// Looks for the archive between questions whether it can be written at all.
+constexpr int kLooks = 50;
 
 int exit_code_of_run(const std::string& state) {
   return state == "succeeded" || state == "degraded" ? kExitDone : kExitFailed;
@@ -37,15 +39,37 @@ std::string goes_on(const std::string& id) {
       id);
 }
 
+bool is_archived(const std::string& folder) {
+  const auto summary = platform::read_file(folder + "/logs_summary.txt");
+  return summary && summary->find("SHA-256: ") != std::string::npos;
+}
+
+// Why the daemon cannot write folders of runs; "" when it can, or does not say.
+std::string recording_trouble(const std::string& project) {
+  auto daemon = DaemonClient::connect(project);
+  const auto fleet = daemon ? daemon->get("/v1/fleet") : Result<Json>(daemon.error());
+  return fleet ? text_of(field(*fleet, "recording"), "reason") : "";
+}
+
 // The folder is completed a moment after the run has ended; who reads it next should find it whole.
-void wait_for_archive(const std::string& folder) {
+// False: there is no folder, and it was said why.
+bool wait_for_folder(const std::string& project, const std::string& folder) {
   const Mono until = platform::mono_now() + kArchiveWait;
-  while (platform::mono_now() < until) {
-    const auto summary = platform::read_file(folder + "/logs_summary.txt");
-    if (summary && summary->find("SHA-256: ") != std::string::npos) return;
-    if (interrupted_within(std::chrono::milliseconds(10))) return;
+  std::string trouble;
+  while (platform::mono_now() < until && trouble.empty()) {
+    for (int i = 0; i < kLooks; ++i) {
+      if (is_archived(folder)) return true;
+      if (interrupted_within(std::chrono::milliseconds(10))) return platform::path_exists(folder);
+    }
+    if (!platform::path_exists(folder)) trouble = recording_trouble(project);
   }
-  std::fprintf(stderr, "mainstay: the archive is not there yet; see %s\n", folder.c_str());
+  const bool there = platform::path_exists(folder);
+  std::fprintf(stderr, "mainstay: %s of the run is not there yet: %s%s%s\n",
+               there ? "the archive" : "the folder", folder.c_str(), trouble.empty() ? "" : "; ",
+               trouble.c_str());
+  if (!there)
+    std::fputs("hint: the daemon writes it as soon as it can; `mainstay status`\n", stderr);
+  return there;
 }
 
 Result<JsonObject> run_body(const RunOptions& options) {
@@ -151,8 +175,8 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
   const auto project = find_project(global.project);
   const std::string folder =
       project ? project->runs() + "/" + options.pipeline + "/" + id : std::string();
-  if (project) wait_for_archive(folder);
-  print(global, *run, folder + "\n");
+  const bool there = project && wait_for_folder(global.project, folder);
+  print(global, *run, there ? folder + "\n" : "");
   return exit_code_of_run(text_of(*run, "state"));
 }
 

@@ -99,6 +99,7 @@ std::shared_ptr<const api::FleetSnapshot> ApiBackend::fleet() {
   model::StorageChanged storage = parts_.store.state();
   to->storage_writable = storage.writable;
   to->storage_reason = std::move(storage.reason);
+  to->recording_trouble = parts_.recording_trouble();
   to->last_sequence = from->last_sequence;
   to->queued = from->queued;
   to->delayed = from->delayed;

@@ -34,6 +34,8 @@ class ApiBackend : public api::Backend {
     std::shared_ptr<const model::FleetSpec> fleet;
     /// The fleet is loaded.
     const std::atomic<bool>& ready;
+    /// Why runs cannot be recorded; empty: they are.
+    std::function<std::string()> recording_trouble;
     std::function<void()> shut_down;
   };
 

@@ -24,6 +24,7 @@ namespace mainstay::app {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(5);
+constexpr std::size_t kJournalPage = 1024;
 
 work::WorkSettings work_settings(const config::Settings& settings) {
   work::WorkSettings out;
@@ -199,6 +200,20 @@ void Daemon::make_recorder() {
     if (loop_) loop_->fact(std::move(fact));
   };
   ports.wall_clock = platform::wall_now;
+  ports.events = [this](model::RunId id, const std::function<bool(const model::Event&)>& visit) {
+    return events_of_run(id, visit);
+  };
+  ports.unarchived = [this]() -> Result<std::vector<model::RunId>> {
+    auto db = store_->open_reader();
+    if (!db) return std::move(db).error();
+    return work::unarchived_runs(*db, runs::RunFolders::kMaxWaiting);
+  };
+  ports.trouble = [this](const std::string& reason) {
+    if (reason.empty())
+      log_->info("runs are recorded again");
+    else
+      log_->error("runs cannot be recorded; work goes on", {{"reason", reason}});
+  };
   recorder_ = std::make_unique<runs::Recorder>(std::move(options), std::move(ports));
   recorder_->start();
 }
@@ -210,7 +225,9 @@ Result<runs::RunDetails> Daemon::run_details(model::RunId id) {
   if (!run) return std::move(run).error();
   auto usage = work::usage_of_run(*db, id);
   if (!usage) return std::move(usage).error();
-  runs::RunDetails details{run->spec, run->status, run->steps, {}};
+  auto archive = work::find_archive(*db, id);
+  if (!archive) return std::move(archive).error();
+  runs::RunDetails details{run->spec, run->status, run->steps, {}, archive->has_value()};
   for (const work::UsageTotal& total : *usage) {
     const std::string& name = total.usage.model;
     if (!name.empty() &&
@@ -220,6 +237,24 @@ Result<runs::RunDetails> Daemon::run_details(model::RunId id) {
   }
   std::sort(details.models.begin(), details.models.end());
   return details;
+}
+
+Result<void> Daemon::events_of_run(model::RunId id,
+                                   const std::function<bool(const model::Event&)>& visit) {
+  auto db = store_->open_reader();
+  if (!db) return std::move(db).error();
+  const auto first = store::last_event_of(*db, "run.started", id.to_text());
+  if (!first) return first.error();
+  for (model::Sequence after = *first - 1; *first > 0;) {
+    const auto events = store::read_journal(*db, after, kJournalPage);
+    if (!events) return events.error();
+    for (const model::Event& event : *events) {
+      if (!visit(event)) return {};
+    }
+    if (events->size() < kJournalPage) return {};
+    after = events->back().seq;
+  }
+  return {};
 }
 
 Result<void> Daemon::start_link() {
@@ -323,7 +358,9 @@ Result<void> Daemon::start_loop() {
   auto subscribed = bus_->subscribe(std::move(options), std::move(handler));
   if (!subscribed) return std::move(subscribed).error();
   recorder_events_ = std::move(*subscribed);
+  const model::Sequence last = recovered->last_seq;
   loop_->start(std::move(*recovered));
+  recorder_->complete_ended(last);
   // The store may have been in trouble since before there was a loop to tell.
   if (const auto state = store_->state(); !state.writable) loop_->storage_changed(state);
   return {};
@@ -353,7 +390,7 @@ Result<void> Daemon::start_api() {
   backend_ = std::make_unique<ApiBackend>(
       ApiBackend::Parts{*loop_, *store_, *reader_, *bus_, events_, project_,
                         std::make_shared<const model::FleetSpec>(*config_.fleet), ready_,
-                        [this] { request_end(true); }});
+                        [this] { return recorder_->trouble(); }, [this] { request_end(true); }});
   api::ApiSettings settings;
   settings.version = kVersion;
   settings.commit = kCommit;
@@ -407,6 +444,11 @@ void Daemon::append_metrics(std::string& out) const {
   add("mainstay_node_truncated_lines_total", "Lines cut at the limit", node.truncated_lines);
   add("mainstay_recorder_dropped_total", "Log lines and spans dropped",
       static_cast<std::uint64_t>(recorder_->dropped()));
+  add("mainstay_recorder_failed_writes_total",
+      "Lines and spans that could not be written where they belong",
+      static_cast<std::uint64_t>(recorder_->failed_writes()));
+  add("mainstay_recorder_waiting_runs", "Runs whose folder waits to be written",
+      static_cast<std::uint64_t>(recorder_->waiting_runs()));
 }
 
 // Errors are words for people, and end in rows, events and summaries; outputs are the agent's data.

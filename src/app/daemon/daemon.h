@@ -58,6 +58,8 @@ class Daemon {
   Result<void> publish_address();
   Result<void> make_loop();
   Result<runs::RunDetails> run_details(model::RunId id);
+  Result<void> events_of_run(model::RunId id,
+                             const std::function<bool(const model::Event&)>& visit);
   void append_metrics(std::string& out) const;
 
   void request_end(bool now);

@@ -59,6 +59,10 @@ std::string fleet_line(const Json& fleet) {
   if (writable.is_bool() && !writable.get_bool()) {
     line += "\nstorage: " + text_of(storage, "reason");
   }
+  const Json& recording = field(fleet, "recording");
+  if (const Json& able = field(recording, "writable"); able.is_bool() && !able.get_bool()) {
+    line += "\nrun folders: " + text_of(recording, "reason");
+  }
   return line + "\n";
 }
 

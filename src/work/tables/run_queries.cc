@@ -168,6 +168,20 @@ Result<std::optional<model::ArchiveRow>> find_archive(SqliteConnection& db,
   return found;
 }
 
+Result<std::vector<model::RunId>> unarchived_runs(SqliteConnection& db, std::size_t limit) {
+  // Of the tables' rows, which hold inputs and outputs, none is read.
+  Result<SqliteStatement> select = db.prepare(
+      "SELECT id FROM runs WHERE NOT EXISTS(SELECT 1 FROM run_archives WHERE run=runs.id) "
+      "AND id NOT IN (SELECT id FROM runs WHERE open=1) ORDER BY id DESC LIMIT ?1");
+  if (!select) return std::move(select).error();
+  select->bind(1, static_cast<std::int64_t>(limit));
+  std::vector<model::RunId> ids;
+  Result<void> done = store::for_each_row(
+      *select, [&ids](ColumnReader& reader) { ids.push_back(reader.id<model::RunId>()); });
+  if (!done) return std::move(done).error();
+  return ids;
+}
+
 Result<std::vector<UsageTotal>> usage_of_run(SqliteConnection& db, const model::RunId& id) {
   Result<SqliteStatement> select = db.prepare(
       "SELECT w.stage, u.provider, u.model, sum(u.prompt_tokens), sum(u.completion_tokens), "

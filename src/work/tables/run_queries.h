@@ -41,6 +41,11 @@ Result<std::optional<RunRecord>> find_run_by_key(platform::SqliteConnection& db,
 Result<std::optional<model::ArchiveRow>> find_archive(platform::SqliteConnection& db,
                                                       const model::RunId& id);
 
+/// Runs that have ended and have no archive, newest first, at most `limit`. Looks at the keys of
+/// all runs.
+Result<std::vector<model::RunId>> unarchived_runs(platform::SqliteConnection& db,
+                                                  std::size_t limit);
+
 /// What a stage's items consumed of one model, over all their attempts.
 struct UsageTotal {
   std::string stage;
