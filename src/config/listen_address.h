@@ -16,6 +16,9 @@ struct ListenAddress {
 
   /// Only this machine can reach it.
   bool is_loopback() const;
+  /// Both cannot be listened on at a time: the same port on an address that the two share. 0.0.0.0
+  /// and [::] are every address, localhost is 127.0.0.1 and [::1]. Port 0 clashes with none.
+  bool clashes_with(const ListenAddress& other) const;
 };
 
 /// nullopt when it is none; no name is looked up.

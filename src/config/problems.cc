@@ -25,6 +25,11 @@ void append_problem(platform::JsonWriter& json, const Problem& problem) {
 
 }  // namespace
 
+std::string name_expectation() {
+  return "expected a name of 1 to 63 of a-z, 0-9, '_', '-' and '.', with a letter or digit at both "
+         "ends";
+}
+
 std::string quote(std::string_view text) {
   std::string out;
   platform::append_json_string(out, base::excerpt(text, kQuotedBytes));
@@ -64,6 +69,12 @@ void Problems::error(std::string_view source, Position at, std::string_view key,
 void Problems::warning(std::string_view source, Position at, std::string_view key,
                        std::string message) {
   add({Severity::warning, std::string(source), at, std::string(key), std::move(message), {}});
+}
+
+bool Problems::has_error(std::string_view key) const {
+  return std::any_of(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+    return problem.severity == Severity::error && problem.key == key;
+  });
 }
 
 std::vector<Problem> Problems::sorted() const {

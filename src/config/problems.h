@@ -53,6 +53,9 @@ class Problems {
   /// No errors; there may be warnings.
   bool ok() const { return errors_ == 0; }
 
+  /// Whether an error was said of this key.
+  bool has_error(std::string_view key) const;
+
   /// By file (in the order in which the files were first named), then by place.
   std::vector<Problem> sorted() const;
   /// One line each, as sorted; says how many were left out beyond the first kLimit.
@@ -70,6 +73,9 @@ class Problems {
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;
 };
+
+/// `expected a name of 1 to 63 of …`: what base::is_valid_name asks for.
+std::string name_expectation();
 
 /// `text` in quotes for a message: at most 60 bytes, control characters escaped.
 std::string quote(std::string_view text);

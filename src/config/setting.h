@@ -71,6 +71,16 @@ std::optional<SettingValue> setting_from_yaml(const SettingDecl& decl, const Yam
 /// What would be right: `expected a duration such as 10s, from 1ms to 30d`.
 std::string expectation(const SettingDecl& decl);
 
+/// Why setting_from_yaml refuses `node`: what was expected and what was found, at the place of what
+/// is wrong. One for the whole value, or one for each wrong element of a list of names.
+struct ValueFault {
+  Position at;
+  std::string message;
+};
+std::vector<ValueFault> faults_in_yaml(const SettingDecl& decl, const YamlNode& node);
+/// The same for what parse_setting refuses.
+std::vector<std::string> faults_in_text(const SettingDecl& decl, std::string_view text);
+
 /// As it would be written in the file.
 std::string value_to_text(const SettingDecl& decl, const SettingValue& value);
 /// JSON text: durations and sizes as people write them, the rest with their JSON types.

@@ -31,15 +31,6 @@ std::optional<SettingValue> parse_boolean(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<SettingValue> checked_names(std::vector<std::string> names) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!base::is_valid_name(names[i])) return std::nullopt;
-    const auto here = names.begin() + static_cast<std::ptrdiff_t>(i);
-    if (std::find(names.begin(), here, names[i]) != here) return std::nullopt;
-  }
-  return names;
-}
-
 std::optional<SettingValue> parse_text(const SettingDecl& decl, std::string_view text) {
   if (text.empty()) {
     return decl.may_be_empty ? std::optional<SettingValue>(std::string()) : std::nullopt;
@@ -95,7 +86,8 @@ std::optional<SettingValue> parse_setting(const SettingDecl& decl, std::string_v
     case SettingType::size:
       return bounded(decl, base::parse_size(text), base::parse_size);
     case SettingType::names:
-      return checked_names(words_of(text));
+      if (!faults_in_text(decl, text).empty()) return std::nullopt;
+      return words_of(text);
     case SettingType::text:
     case SettingType::choice:
     case SettingType::address:
@@ -106,13 +98,10 @@ std::optional<SettingValue> parse_setting(const SettingDecl& decl, std::string_v
 
 std::optional<SettingValue> setting_from_yaml(const SettingDecl& decl, const YamlNode& node) {
   if (decl.type == SettingType::names) {
-    if (node.kind != YamlKind::list) return std::nullopt;
+    if (!faults_in_yaml(decl, node).empty()) return std::nullopt;
     std::vector<std::string> names;
-    for (const YamlNode& item : node.items) {
-      if (item.kind != YamlKind::text) return std::nullopt;
-      names.push_back(item.text);
-    }
-    return checked_names(std::move(names));
+    for (const YamlNode& item : node.items) names.push_back(item.text);
+    return names;
   }
   bool fits = node.kind == YamlKind::text;
   if (decl.type == SettingType::boolean)

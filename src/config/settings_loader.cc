@@ -80,6 +80,20 @@ void report_unknown(const FileContext& context, const std::string& prefix, const
                          suggest_key(prefix, entry.key));
 }
 
+/// The word of a choice that was probably meant; empty for other settings.
+std::string nearest_choice(const SettingDecl& decl, std::string_view text) {
+  if (decl.type != SettingType::choice) return {};
+  return base::nearest(text, words_of(decl.choices)).value_or("");
+}
+
+/// Reports what a variable or a flag says wrongly.
+void report_text(std::string_view source, const SettingDecl& decl, std::string_view text,
+                 Problems& problems) {
+  for (std::string& fault : faults_in_text(decl, text)) {
+    problems.error(source, {}, decl.key, std::move(fault), nearest_choice(decl, text));
+  }
+}
+
 void apply_map(const FileContext& context, const std::string& prefix, const YamlNode& map);
 
 void apply_entry(const FileContext& context, const std::string& prefix, const YamlEntry& entry) {
@@ -92,12 +106,10 @@ void apply_entry(const FileContext& context, const std::string& prefix, const Ya
       context.settings.assign(*decl,
                               {{context.layer, context.file, entry.value.at}, *std::move(value)});
     } else {
-      context.problems.error(
-          context.file, entry.value.at, path,
-          expectation(*decl) + ", got " + entry.value.describe(),
-          decl->type == SettingType::choice
-              ? base::nearest(entry.value.text, words_of(decl->choices)).value_or("")
-              : "");
+      for (ValueFault& fault : faults_in_yaml(*decl, entry.value)) {
+        context.problems.error(context.file, fault.at, path, std::move(fault.message),
+                               nearest_choice(*decl, entry.value.text));
+      }
     }
     return;
   }
@@ -125,7 +137,7 @@ void apply_variable(const std::string& name, const std::string& value, Settings&
     if (auto parsed = parse_setting(*decl, value)) {
       settings.assign(*decl, {{Layer::variable, name, {}}, *std::move(parsed)});
     } else {
-      problems.error(source, {}, decl->key, expectation(*decl) + ", got " + quote(value));
+      report_text(source, *decl, value, problems);
     }
     return;
   }
@@ -162,7 +174,7 @@ void apply_flag(const std::string& flag, Settings& settings, Problems& problems)
   if (auto parsed = parse_setting(*decl, value)) {
     settings.assign(*decl, {{Layer::flag, std::string(kSource), {}}, *std::move(parsed)});
   } else {
-    problems.error(kSource, {}, key, expectation(*decl) + ", got " + quote(value));
+    report_text(kSource, *decl, value, problems);
   }
 }
 

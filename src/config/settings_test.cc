@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "config/listen_address.h"
 #include "config/settings_loader.h"
 #include "config/settings_reference.h"
 #include "platform/files/test_dir.h"
@@ -170,7 +171,6 @@ TEST(Settings, RefusesWrongForms) {
               HasSubstr("mainstay.yaml:2:3: work.timeout: expected a duration such as 10s, from 0 "
                         "to 30d, got nothing"));
   EXPECT_THAT(errors_of("work: {phases: a}\n"), HasSubstr("expected a list of different names"));
-  EXPECT_THAT(errors_of("work: {phases: [a, a]}\n"), HasSubstr("expected a list of different"));
   EXPECT_THAT(errors_of("http: {max_body: 1GiB}\n"), HasSubstr("from 1KiB to 64MiB"));
   EXPECT_EQ(errors_of("work:\nlog: {}\n# nothing\n"), "");
   EXPECT_EQ(errors_of("http: {max_body: 65536}\nwork: {timeout: 0}\n"), "");
@@ -180,6 +180,80 @@ TEST(Settings, RefusesWrongForms) {
                 HasSubstr("expected an address"))
         << bad;
   }
+}
+
+TEST(Settings, AListSaysWhichOfItsNamesAreWrong) {
+  const std::string name =
+      "expected a name of 1 to 63 of a-z, 0-9, '_', '-' and '.', with a letter or digit at both "
+      "ends, got ";
+  EXPECT_EQ(errors_of("http:\n  allowed_hosts: [a.example.com, \"x:80\", 7,\n    \"*\"]\n"
+                      "work: {phases: [a, b, a, [c], ]}\n"),
+            "mainstay.yaml:2:34: http.allowed_hosts: " + name + "\"x:80\"\n" +
+                "mainstay.yaml:2:42: http.allowed_hosts: " + name + "the number 7\n" +
+                "mainstay.yaml:3:5: http.allowed_hosts: " + name + "\"*\"\n" +
+                "mainstay.yaml:4:23: work.phases: expected each name once, got \"a\" again\n" +
+                "mainstay.yaml:4:26: work.phases: " + name + "a list\n");
+  Problems problems;
+  (void)load_settings({.project_dir = "/nonexistent",
+                       .variables = {{"MAINSTAY_FEATURES", "a,,B"}},
+                       .flags = {"work.phases=a, a"}},
+                      problems);
+  EXPECT_EQ(problems.to_text(), "environment MAINSTAY_FEATURES: features: " + name + "\"\"\n" +
+                                    "environment MAINSTAY_FEATURES: features: " + name +
+                                    "\"B\"\n--set: work.phases: expected each name once, got "
+                                    "\"a\" again\n");
+}
+
+// Nobody can correct a built-in default: of two that do not fit, the one that was said last is
+// named, with its line, and the other with its value and origin.
+TEST(Settings, BlamesWhatThePersonWrote) {
+  const platform::TestDir dir;
+  const auto check = [&](std::string_view text, std::vector<std::string> flags = {}) {
+    write(dir / "mainstay.yaml", text);
+    Problems problems;
+    (void)load_settings({.project_dir = dir.path(), .flags = std::move(flags)}, problems);
+    return problems.to_text();
+  };
+  EXPECT_EQ(check("work: {retry: {backoff_min: 5m}}"),
+            "mainstay.yaml:1:29: work.retry.backoff_min: expected at most work.retry.backoff_max "
+            "(30s, built-in default), got 5m\n");
+  EXPECT_EQ(check("work: {retry: {backoff_max: 1ms}}"),
+            "mainstay.yaml:1:29: work.retry.backoff_max: expected at least work.retry.backoff_min "
+            "(200ms, built-in default), got 1ms\n");
+  EXPECT_EQ(check("work: {retry: {backoff_max: 1s, backoff_min: 5m}}"),
+            "mainstay.yaml:1:29: work.retry.backoff_max: expected at least work.retry.backoff_min "
+            "(5m, mainstay.yaml:1:46), got 1s\n");
+  EXPECT_EQ(check("work: {retry: {backoff_max: 1s}}", {"work.retry.backoff_min=2s"}),
+            "--set: work.retry.backoff_min: expected at most work.retry.backoff_max (1s, "
+            "mainstay.yaml:1:29), got 2s\n");
+  EXPECT_EQ(check("http: {listen: \"127.0.0.1:7001\"}"),
+            "mainstay.yaml:1:16: http.listen: expected another port than link.listen "
+            "(127.0.0.1:7001, built-in default), got 127.0.0.1:7001\n");
+  // What was refused for itself says no more.
+  EXPECT_EQ(check("work: {retry: {backoff_max: ten, backoff_min: 5m}}"),
+            "mainstay.yaml:1:29: work.retry.backoff_max: expected a duration such as 10s, from 1ms "
+            "to 1d, got \"ten\"\n");
+}
+
+TEST(ListenAddress, ClashesWhereBothWouldTakeTheSamePort) {
+  const auto clash = [](const char* a, const char* b) {
+    const auto one = parse_listen_address(a);
+    const auto two = parse_listen_address(b);
+    EXPECT_EQ(one->clashes_with(*two), two->clashes_with(*one));
+    return one->clashes_with(*two);
+  };
+  EXPECT_TRUE(clash("127.0.0.1:1", "127.0.0.1:1"));
+  EXPECT_TRUE(clash("localhost:1", "127.0.0.1:1"));
+  EXPECT_TRUE(clash("localhost:1", "[::1]:1"));
+  EXPECT_TRUE(clash("[::1]:1", "[0:0:0:0:0:0:0:1]:1"));
+  EXPECT_TRUE(clash("0.0.0.0:1", "127.0.0.1:1"));
+  EXPECT_TRUE(clash("0.0.0.0:1", "localhost:1"));
+  EXPECT_TRUE(clash("[::]:1", "127.0.0.1:1"));
+  EXPECT_TRUE(clash("[::ffff:127.0.0.1]:1", "127.0.0.1:1"));
+  EXPECT_FALSE(clash("0.0.0.0:1", "[::1]:1"));
+  EXPECT_FALSE(clash("127.0.0.1:1", "127.0.0.2:1"));
+  EXPECT_FALSE(clash("127.0.0.1:1", "127.0.0.1:2"));
+  EXPECT_FALSE(clash("127.0.0.1:0", "127.0.0.1:0"));
 }
 
 TEST(Settings, ChecksWhatDoesNotFitTogether) {
@@ -194,7 +268,8 @@ TEST(Settings, ChecksWhatDoesNotFitTogether) {
   EXPECT_EQ(check({}), "");
   EXPECT_THAT(check({"debug=true"}), HasSubstr("--set: debug: expected false in the environment"));
   EXPECT_THAT(check({"work.retry.backoff_min=1m"}),
-              HasSubstr("work.retry.backoff_max: expected at least work.retry.backoff_min (1m)"));
+              HasSubstr("--set: work.retry.backoff_min: expected at most work.retry.backoff_max "
+                        "(30s, built-in default), got 1m"));
   EXPECT_THAT(check({"http.listen=0.0.0.0:7000"}), HasSubstr("http.allow_remote: true"));
   EXPECT_THAT(check({"link.listen=[::]:7001"}), HasSubstr("link.listen: expected a loopback"));
   EXPECT_EQ(check({"http.listen=0.0.0.0:7000", "http.allow_remote=true"}), "");
@@ -203,6 +278,10 @@ TEST(Settings, ChecksWhatDoesNotFitTogether) {
               HasSubstr("agents run on this machine"));
   EXPECT_EQ(check({"link.listen="}), "");
   EXPECT_THAT(check({"link.listen=127.0.0.1:7000"}), HasSubstr("another port than http.listen"));
+  EXPECT_THAT(check({"http.listen=localhost:7001"}),
+              HasSubstr("--set: http.listen: expected another port than link.listen"));
+  EXPECT_THAT(check({"http.listen=0.0.0.0:7001", "http.allow_remote=true"}),
+              HasSubstr("--set: http.listen: expected another port than link.listen"));
   EXPECT_EQ(check({}, "prod"),
             "environment MAINSTAY_ENV: expected one of development, testing, staging, production, "
             "got \"prod\"\n");

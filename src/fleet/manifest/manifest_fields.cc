@@ -7,15 +7,11 @@
 
 namespace mainstay::fleet {
 
+using config::name_expectation;
 using config::quote;
 using config::YamlEntry;
 using config::YamlKind;
 using config::YamlNode;
-
-std::string name_expectation() {
-  return "expected a name of 1 to 63 of a-z, 0-9, '_', '-' and '.', with a letter or digit at both "
-         "ends";
-}
 
 bool check_name(const std::string& name, config::Position at, std::string_view path,
                 const ManifestContext& context) {

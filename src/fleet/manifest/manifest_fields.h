@@ -97,7 +97,4 @@ class Fields {
 bool check_name(const std::string& name, config::Position at, std::string_view path,
                 const ManifestContext& context);
 
-/// `expected 1 to 63 of …`.
-std::string name_expectation();
-
 }  // namespace mainstay::fleet
