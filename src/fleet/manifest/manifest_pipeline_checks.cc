@@ -16,6 +16,20 @@ using config::YamlNode;
 
 using Needs = std::map<std::string, std::set<std::string>>;
 
+constexpr std::string_view kOrLiteral = " (for the text itself write {$literal: …})";
+
+/// The pointer that was probably meant: with its first '/', and every stray '~' escaped.
+std::string mended(std::string_view pointer) {
+  std::string out = pointer.empty() || pointer.front() == '/' ? "" : "/";
+  for (std::size_t i = 0; i < pointer.size(); ++i) {
+    out += pointer[i];
+    if (pointer[i] != '~') continue;
+    const char next = i + 1 < pointer.size() ? pointer[i + 1] : '\0';
+    if (next != '0' && next != '1') out += '0';
+  }
+  return out;
+}
+
 /// Checks the references of one stage: what they name must be there when the stage starts.
 class ReferenceCheck {
  public:
@@ -42,28 +56,47 @@ class ReferenceCheck {
   /// A field that must be a reference.
   void whole(std::string_view text, config::Position at, std::string_view key) const {
     const auto reference = model::parse_reference(text);
-    if (!reference) {
+    if (reference) {
+      source(*reference, text, at, key, false);
+    } else if (is_source(model::source_of(text))) {
+      bad_pointer(text, at, key, false);
+    } else {
       error(at, key, "expected a reference such as scan#/files, got " + quote(text));
-      return;
     }
-    source(*reference, text, at, key, false);
   }
 
-  /// Any text of the input that reads as a reference is one.
+  /// Any text of the input that reads as a reference is one. Text that names a source but goes on
+  /// in another way is far likelier a slip than text: it would reach the agent as it stands.
   void input(const YamlNode& node, const std::string& key) const {
     if (node.kind == YamlKind::text) {
       if (const auto reference = model::parse_reference(node.text)) {
         source(*reference, node.text, node.at, key, true);
+      } else if (is_source(model::source_of(node.text))) {
+        bad_pointer(node.text, node.at, key, true);
       }
     }
     for (const YamlNode& item : node.items) input(item, key);
     if (const YamlEntry* literal = node.find("$literal")) {
-      if (node.entries.size() != 1) {
-        error(literal->key_at, key, "expected $literal to stand alone in its map");
-      }
-      return;
+      if (node.entries.size() == 1) return;
+      error(literal->key_at, key, "expected $literal to stand alone in its map");
     }
     for (const YamlEntry& entry : node.entries) input(entry.value, key + "." + entry.key);
+  }
+
+  bool is_source(std::string_view name) const {
+    const auto is_it = [&](const StageDraft& stage) { return stage.spec.name == name; };
+    return name == "run" || name == "item" || name == "index" ||
+           std::any_of(pipeline_.stages.begin(), pipeline_.stages.end(), is_it);
+  }
+
+  void bad_pointer(std::string_view text, config::Position at, std::string_view key,
+                   bool of_item) const {
+    const std::string start(text.substr(0, text.find('#') + 1));
+    std::string message = "expected nothing more or a JSON Pointer after " + quote(start) +
+                          " ('/' before each name; '~' in a name is ~0, '/' is ~1), got " +
+                          quote(text);
+    if (of_item) message += kOrLiteral;
+    error(at, key, std::move(message), start + mended(text.substr(start.size())));
   }
 
   void source(const model::Reference& reference, std::string_view text, config::Position at,
@@ -102,7 +135,7 @@ class ReferenceCheck {
       return;
     }
     std::string message = "there is no stage " + quote(name) + " to take " + quote(text) + " from";
-    if (of_item) message += " (for the text itself write {$literal: …})";
+    if (of_item) message += kOrLiteral;
     error(at, key, std::move(message), base::nearest(name, stages).value_or(""));
   }
 

@@ -314,6 +314,43 @@ TEST(Manifest, ChecksReferences) {
             "");
 }
 
+// Left as text, a slip in a reference would only be seen in what the agent made of it.
+TEST(Manifest, RefusesMistypedReferences) {
+  const auto errors = [](const std::string& fields) {
+    return pipeline_errors(
+        "      s: {capability: c.one}\n"
+        "      t: {capability: c.one, needs: [s], " +
+        fields + "}\n");
+  };
+  const std::string help = " ('/' before each name; '~' in a name is ~0, '/' is ~1), got ";
+  const std::string literal = " (for the text itself write {$literal: …})";
+  EXPECT_EQ(errors("input: \"s#files\""),
+            "fleet.yaml:6:49: pipelines.p.stages.t.input: expected nothing more or a JSON Pointer "
+            "after \"s#\"" +
+                help + "\"s#files\"" + literal + "; did you mean \"s#/files\"?\n");
+  EXPECT_EQ(errors("input: {a: [1, {b: \"s#x~3\"}], c: \"run#input\", d: \"item#5\"}"),
+            "fleet.yaml:6:61: pipelines.p.stages.t.input.a.b: expected nothing more or a JSON "
+            "Pointer after \"s#\"" +
+                help + "\"s#x~3\"" + literal +
+                "; did you mean \"s#/x~03\"?\n"
+                "fleet.yaml:6:75: pipelines.p.stages.t.input.c: expected nothing more or a JSON "
+                "Pointer after \"run#\"" +
+                help + "\"run#input\"" + literal +
+                "; did you mean \"run#/input\"?\n"
+                "fleet.yaml:6:91: pipelines.p.stages.t.input.d: expected nothing more or a JSON "
+                "Pointer after \"item#\"" +
+                help + "\"item#5\"" + literal + "; did you mean \"item#/5\"?\n");
+  EXPECT_THAT(errors("input: \"t#x\""), HasSubstr("did you mean \"t#/x\"?"));
+  EXPECT_THAT(errors("foreach: \"s#files\""), HasSubstr("did you mean \"s#/files\"?"));
+  EXPECT_THAT(errors("when: {exists: \"s#/a~\"}"), HasSubstr("did you mean \"s#/a~0\"?"));
+  EXPECT_THAT(errors("input: {$literal: \"s#x\", more: \"s#y\"}"),
+              testing::AllOf(HasSubstr("expected $literal to stand alone"),
+                             HasSubstr("did you mean \"s#/y\"?")));
+  // Text that names nothing here stays text, and so does what $literal holds.
+  EXPECT_EQ(errors("input: [\"issue#12\", \"S#x\", \"s #x\", {$literal: [\"s#x\", {a: \"s#y\"}]}]"),
+            "");
+}
+
 TEST(Manifest, AsksTheMachineForProgramsAndVariables) {
   std::set<std::string> asked;
   const HostProbe probe{
