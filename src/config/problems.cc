@@ -10,6 +10,18 @@ namespace mainstay::config {
 namespace {
 
 constexpr std::size_t kQuotedBytes = 60;
+constexpr std::size_t kKeyBytes = 300;
+
+/// Keys come from files as well: one that is no plain word is shown as it would be quoted.
+std::string shown_key(std::string_view key) {
+  const bool plain = key.size() <= kKeyBytes && std::all_of(key.begin(), key.end(), [](char c) {
+                       return static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
+                     });
+  if (plain) return std::string(key);
+  std::string out;
+  platform::append_json_string(out, base::excerpt(key, kKeyBytes));
+  return out;
+}
 
 void append_problem(platform::JsonWriter& json, const Problem& problem) {
   json.begin_object()
@@ -44,7 +56,7 @@ std::string Problem::to_text() const {
   }
   out += ": ";
   if (severity == Severity::warning) out += "warning: ";
-  if (!key.empty()) out.append(key).append(": ");
+  if (!key.empty()) out.append(shown_key(key)).append(": ");
   out += message;
   if (!suggestion.empty()) out.append("; did you mean ").append(quote(suggestion)).append("?");
   return out;
@@ -55,7 +67,19 @@ std::string_view Problem::section() const {
   return std::string_view(key).substr(0, key.find_first_of(".["));
 }
 
+Problem* Problems::unreadable_at(const Problem& other) {
+  if (other.at.line == 0 || other.key.empty()) return nullptr;
+  const auto found = std::find_if(problems_.begin(), problems_.end(), [&](const Problem& problem) {
+    return problem.key.empty() && problem.at == other.at && problem.source == other.source;
+  });
+  return found == problems_.end() ? nullptr : &*found;
+}
+
 void Problems::add(Problem problem) {
+  if (Problem* first = unreadable_at(problem)) {
+    first->key = std::move(problem.key);
+    return;
+  }
   ++(problem.severity == Severity::error ? errors_ : warnings_);
   if (problems_.size() < kLimit) problems_.push_back(std::move(problem));
 }

@@ -43,6 +43,8 @@ struct Problem {
 
 class Problems {
  public:
+  /// Where a file's value could not be read at all (an error without a key), a further error of
+  /// that place only follows from it: the first stays, and gets the key.
   void add(Problem problem);
   void error(std::string_view source, Position at, std::string_view key, std::string message,
              std::string suggestion = {});
@@ -69,6 +71,8 @@ class Problems {
   static constexpr std::size_t kLimit = 500;
 
  private:
+  Problem* unreadable_at(const Problem& other);
+
   std::vector<Problem> problems_;
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;

@@ -36,7 +36,7 @@ struct SettingDecl {
   std::string_view fallback;
   /// Other defaults of single environments, in the order of Environment; empty: `fallback`.
   std::array<std::string_view, kEnvironments> fallback_in{};
-  /// Bounds, both included, as they would be written; empty: none.
+  /// Bounds, both included, as they would be written; empty: none. Of text: the most bytes.
   std::string_view min{};
   std::string_view max{};
   /// The words of a choice, separated by commas.

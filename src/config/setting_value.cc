@@ -31,6 +31,14 @@ std::optional<SettingValue> parse_boolean(std::string_view text) {
   return std::nullopt;
 }
 
+/// One word on one line, within its bound.
+bool is_plain_text(const SettingDecl& decl, std::string_view text) {
+  const auto max = decl.max.empty() ? std::nullopt : parse_integer(decl.max);
+  return (!max || text.size() <= static_cast<std::size_t>(*max)) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
+}
+
 std::optional<SettingValue> parse_text(const SettingDecl& decl, std::string_view text) {
   if (text.empty()) {
     return decl.may_be_empty ? std::optional<SettingValue>(std::string()) : std::nullopt;
@@ -40,6 +48,7 @@ std::optional<SettingValue> parse_text(const SettingDecl& decl, std::string_view
     if (std::find(words.begin(), words.end(), text) == words.end()) return std::nullopt;
   }
   if (decl.type == SettingType::address && !parse_listen_address(text)) return std::nullopt;
+  if (decl.type == SettingType::text && !is_plain_text(decl, text)) return std::nullopt;
   if (!base::is_valid_utf8(text)) return std::nullopt;
   return std::string(text);
 }
@@ -128,7 +137,9 @@ std::string expectation(const SettingDecl& decl) {
     case SettingType::size:
       return "expected a size such as 64KiB" + range_text(decl);
     case SettingType::text:
-      return decl.may_be_empty ? "expected text" : "expected text that is not empty";
+      return std::string("expected text without spaces") +
+             (decl.may_be_empty ? "" : ", not empty") +
+             (decl.max.empty() ? "" : ", of at most " + std::string(decl.max) + " bytes");
     case SettingType::choice:
       return "expected one of " + base::join(words_of(decl.choices), ", ");
     case SettingType::names:

@@ -53,8 +53,9 @@ inline constexpr Setting<bool> kHttpAllowRemote{
     {.key = "http.allow_remote",
      .type = SettingType::boolean,
      .fallback = "false",
-     .doc = "Allows `http.listen` and `link.listen` to name an address that other machines reach. "
-            "There is no TLS in this version: tokens and payloads cross the network in clear."}};
+     .doc = "Allows `http.listen` to name an address that other machines reach. There is no TLS in "
+            "this version: tokens and payloads cross the network in clear. `link.listen` stays on "
+            "this machine: its agents run here."}};
 
 inline constexpr Setting<std::vector<std::string>> kHttpAllowedHosts{
     {.key = "http.allowed_hosts",
@@ -147,6 +148,7 @@ inline constexpr Setting<std::string> kTelemetrySpanPrefix{
     {.key = "telemetry.span_prefix",
      .type = SettingType::text,
      .fallback = "mainstay",
+     .max = "100",
      .doc = "Prefix of Mainstay's own span attributes: `<prefix>.stage`, `<prefix>.duration_ms`."}};
 
 /// Every setting, in the order of the reference page.

@@ -76,6 +76,11 @@ void report_unknown(const FileContext& context, const std::string& prefix, const
                            "expected nested keys, each part on a line of its own");
     return;
   }
+  if (entry.key.empty()) {
+    context.problems.error(context.file, entry.key_at, prefix,
+                           "expected the name of a setting, got \"\"");
+    return;
+  }
   context.problems.error(context.file, entry.key_at, path, "there is no such setting",
                          suggest_key(prefix, entry.key));
 }

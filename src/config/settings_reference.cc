@@ -52,6 +52,8 @@ JsonObject type_schema(const SettingDecl& decl) {
     case SettingType::address: {
       JsonObject schema{{"type", "string"}};
       if (!decl.may_be_empty) schema["minLength"] = 1;
+      if (!decl.max.empty()) schema["maxLength"] = *platform::parse_json(decl.max);
+      if (decl.type == SettingType::text) schema["pattern"] = "^\\S*$";
       return schema;
     }
   }

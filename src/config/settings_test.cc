@@ -172,6 +172,23 @@ TEST(Settings, RefusesWrongForms) {
                         "to 30d, got nothing"));
   EXPECT_THAT(errors_of("work: {phases: a}\n"), HasSubstr("expected a list of different names"));
   EXPECT_THAT(errors_of("http: {max_body: 1GiB}\n"), HasSubstr("from 1KiB to 64MiB"));
+  EXPECT_EQ(errors_of("debug: !!bool on\nwork: {<<: {}, timeout: ten}\n"),
+            "mainstay.yaml:1:8: debug: expected a value of the type its tag says "
+            "(\"tag:yaml.org,2002:bool\"), got \"on\"\n"
+            "mainstay.yaml:2:8: merge keys (<<) are not part of YAML 1.2: write the entries out\n"
+            "mainstay.yaml:2:25: work.timeout: expected a duration such as 10s, from 0 to 30d, got "
+            "\"ten\"\n");
+  for (const std::string& bad : {std::string("a b"), std::string("a\\nb"), std::string(101, 'x')}) {
+    EXPECT_THAT(
+        errors_of("telemetry: {span_prefix: \"" + bad + "\"}\n"),
+        HasSubstr("mainstay.yaml:1:26: telemetry.span_prefix: expected text without spaces, "
+                  "not empty, of at most 100 bytes, got "));
+  }
+  EXPECT_EQ(errors_of("telemetry: {span_prefix: größe.x}\n"), "");
+  EXPECT_EQ(errors_of("\"\": 1\nwork: {\"\": 2}\n"),
+            "mainstay.yaml:1:1: expected the name of a setting, got \"\"\n"
+            "mainstay.yaml:2:8: work: expected the name of a setting, got \"\"\n");
+  EXPECT_EQ(errors_of("~: 1\n"), "mainstay.yaml:1:1: expected a plain word as key, got nothing\n");
   EXPECT_EQ(errors_of("work:\nlog: {}\n# nothing\n"), "");
   EXPECT_EQ(errors_of("http: {max_body: 65536}\nwork: {timeout: 0}\n"), "");
   for (const char* bad : {"7000", ":7000", "127.0.0.1", "127.0.0.1:65536", "example.org:80",

@@ -20,6 +20,9 @@ namespace {
 /// Thrown by the builder to end the parse; what is wrong was reported before.
 struct Stopped {};
 
+/// Thrown to end the parse where the rest of the file is not looked at; what was read counts.
+struct Ended {};
+
 struct Measure {
   std::size_t nodes = 1;
   std::size_t depth = 1;
@@ -80,7 +83,9 @@ class Builder : public YAML::EventHandler {
   YamlNode take_root() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++documents_ > 1) stop(places_.of(mark), "expected one document, got a second one");
+    if (++documents_ == 1) return;
+    problems_.error(file_, places_.of(mark), {}, "expected one document, got a second one");
+    throw Ended{};
   }
   void OnDocumentEnd() override {}
 
@@ -96,6 +101,10 @@ class Builder : public YAML::EventHandler {
     node.at = places_.of(mark);
     node.text = value;
     const bool plain = tag == "?" || tag.empty();
+    // Written as "\0"; programs and databases would see the text end there.
+    if (value.find('\0') != std::string::npos) {
+      problems_.error(file_, node.at, {}, "expected text without NUL, got " + quote(value));
+    }
     if (takes_key()) {
       node.kind = YamlKind::text;
     } else {
@@ -213,13 +222,18 @@ class Builder : public YAML::EventHandler {
       attach(std::move(node), anchor);
       return;
     }
-    if (node.kind != YamlKind::text) stop(node.at, "expected a plain word as key");
+    if (node.kind != YamlKind::text) {
+      stop(node.at, "expected a plain word as key, got " + node.describe());
+    }
     Frame& frame = stack_.back();
     if (plain && node.text == "<<") {
-      stop(node.at, "merge keys (<<) are not part of YAML 1.2: write the entries out");
+      problems_.error(file_, node.at, {},
+                      "merge keys (<<) are not part of YAML 1.2: write the entries out");
+      frame.drop_value = true;
+    } else {
+      frame.drop_value = !frame.keys.insert(node.text).second;
+      if (frame.drop_value) report_duplicate(frame, node);
     }
-    frame.drop_value = !frame.keys.insert(node.text).second;
-    if (frame.drop_value) report_duplicate(frame, node);
     frame.has_key = true;
     frame.key = std::move(node.text);
     frame.key_at = node.at;
@@ -313,9 +327,9 @@ std::string YamlNode::describe() const {
     case YamlKind::text:
       return quote(text);
     case YamlKind::list:
-      return "a list";
+      return items.empty() ? "an empty list" : "a list";
     case YamlKind::map:
-      return "a map";
+      return entries.empty() ? "an empty map" : "a map";
   }
   return {};
 }
@@ -334,6 +348,7 @@ std::optional<YamlNode> read_yaml(std::string_view text, const std::string& file
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
+  } catch (const Ended&) {
   } catch (const Stopped&) {
     return std::nullopt;
   } catch (const YAML::Exception& e) {

@@ -3,10 +3,10 @@
 //
 // Refused, with the place: duplicate keys, merge keys (`<<`), keys that are not plain words, tags
 // other than the core ones, several documents, control characters, invalid UTF-8, numbers that do
-// not fit, `.inf` and `.nan`, and files over the limits (size, depth, nodes: an alias counts as all
-// that it stands for, so alias bombs end early). Plain scalars have the types of the YAML 1.2 core
-// schema: `no`, `on` and `1:20` are text, `012` is the number 12.
-// Any thread. Third-party exceptions end here.
+// not fit, `.inf` and `.nan`, the escape "\0", and files over the limits (size, depth, nodes: an
+// alias counts as all that it stands for, so alias bombs end early). Plain scalars have the types
+// of the YAML 1.2 core schema: `no`, `on` and `1:20` are text, `012` is the number 12. Any thread.
+// Third-party exceptions end here.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +40,8 @@ struct YamlNode {
   bool is_scalar() const { return kind != YamlKind::list && kind != YamlKind::map; }
   /// The value of `key`; nullptr when this is no map or has no such key.
   const YamlEntry* find(std::string_view key) const;
-  /// For "got …": `"ten"`, `the number 12`, `true`, `a list`, `a map`, `nothing`.
+  /// For "got …": `"ten"`, `the number 12`, `true`, `a list`, `an empty map`,
+  /// `nothing`.
   std::string describe() const;
 };
 

@@ -92,6 +92,18 @@ TEST(YamlDocument, RefusesWhatWouldSurprise) {
   EXPECT_THAT(errors_of("a: *nowhere\n"), HasSubstr("not valid YAML"));
 }
 
+TEST(YamlDocument, ReadsOnAfterWhatItRefuses) {
+  Problems problems;
+  const auto root =
+      read_yaml("a: {<<: {b: 1}, c: 2}\nd: \"x\\0y\"\n---\ne: 1\n", "a.yaml", problems);
+  ASSERT_TRUE(root.has_value());
+  EXPECT_EQ(yaml_to_json(root->find("a")->value), R"({"c":2})");
+  EXPECT_EQ(problems.to_text(),
+            "a.yaml:1:5: merge keys (<<) are not part of YAML 1.2: write the entries out\n"
+            "a.yaml:2:4: expected text without NUL, got \"x\\u0000y\"\n"
+            "a.yaml:3:1: expected one document, got a second one\n");
+}
+
 TEST(YamlDocument, AliasesAreCopiesWithinTheLimits) {
   EXPECT_EQ(json_of("a: &x {b: [1, 2]}\nc: *x\nd: [*x]\n"),
             R"({"a":{"b":[1,2]},"c":{"b":[1,2]},"d":[{"b":[1,2]}]})");
@@ -143,6 +155,31 @@ TEST(Problems, AreSortedGroupedAndCounted) {
   EXPECT_EQ(json->at("sections").at("file").at(0).at("line"), 2);
   EXPECT_THAT(problems.to_error().to_text(), HasSubstr("(and 2 more) (config_invalid)"));
   EXPECT_EQ(quote("a\x1b[31m\"" + std::string(100, 'x')).find('\x1b'), std::string::npos);
+}
+
+// A key is a file's text too: it must not move the cursor of who reads the error.
+TEST(Problems, ShowKeysThatAreNoWordsInQuotes) {
+  Problems problems;
+  problems.error("a", {1, 1}, "x\n\x1b[31m", "m");
+  problems.error("a", {2, 1}, " x", "m");
+  problems.error("a", {3, 1}, "größe.x", "m");
+  problems.error("a", {4, 1}, std::string(1000, 'k'), "m");
+  const std::string text = problems.to_text();
+  EXPECT_THAT(text, testing::StartsWith("a:1:1: \"x\\n\\u001b[31m\": m\na:2:1: \" x\": m\n"
+                                        "a:3:1: größe.x: m\n"));
+  EXPECT_LT(text.size(), 400U);
+}
+
+TEST(Problems, AnUnreadableValueIsSaidOnce) {
+  Problems problems;
+  problems.error("a", {1, 4}, "", "expected no tag");
+  problems.error("a", {1, 4}, "k", "expected a number");
+  problems.error("a", {1, 5}, "k", "expected a number");
+  problems.error("b", {1, 4}, "k", "expected a number");
+  problems.error("a", {}, "", "too large");
+  problems.error("a", {}, "k", "m");
+  EXPECT_EQ(problems.error_count(), 5U);
+  EXPECT_THAT(problems.to_text(), HasSubstr("a:1:4: k: expected no tag\n"));
 }
 
 TEST(Problems, KeepABoundedNumber) {

@@ -38,11 +38,19 @@ void check_replica_names(const FleetDraft& fleet, const ManifestContext& context
       break;
     }
   }
-  if (owner.size() > kMaxAgents) {
-    context.error({}, "agents",
-                  "expected at most " + std::to_string(kMaxAgents) +
-                      " agents with their replicas, got " + std::to_string(owner.size()));
+}
+
+void check_number(const FleetDraft& fleet, const ManifestContext& context) {
+  std::size_t all = 0;
+  const AgentDraft* first_over = nullptr;
+  for (const AgentDraft& agent : fleet.agents) {
+    all += static_cast<std::size_t>(agent.spec.replicas);
+    if (all > kMaxAgents && first_over == nullptr) first_over = &agent;
   }
+  if (first_over == nullptr) return;
+  context.error(first_over->at, "agents",
+                "expected at most " + std::to_string(kMaxAgents) +
+                    " agents with their replicas, got " + std::to_string(all));
 }
 
 void check_dependencies(const FleetDraft& fleet, const ManifestContext& context) {
@@ -52,15 +60,17 @@ void check_dependencies(const FleetDraft& fleet, const ManifestContext& context)
   for (const AgentDraft& agent : fleet.agents) {
     graph.push_back({agent.spec.name, agent.spec.depends_on});
     by_name.emplace(agent.spec.name, &agent);
-    for (const std::string& name : agent.spec.depends_on) {
+    for (std::size_t i = 0; i < agent.spec.depends_on.size(); ++i) {
+      const std::string& name = agent.spec.depends_on[i];
       if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-      context.error(agent.depends_at, agent.path() + ".depends_on",
+      context.error(agent.depends_at[i], agent.path() + ".depends_on",
                     "there is no agent " + quote(name), base::nearest(name, names).value_or(""));
     }
   }
   for (const auto& cycle : find_cycles(graph)) {
     const AgentDraft& agent = *by_name.at(cycle.front());
-    context.error(agent.depends_at, agent.path() + ".depends_on",
+    context.error(place_of(agent.spec.depends_on, agent.depends_at, cycle[1]),
+                  agent.path() + ".depends_on",
                   "expected no cycle, got " + base::join(cycle, " -> "));
   }
 }
@@ -89,16 +99,16 @@ void check_program(const AgentDraft& agent, const ManifestSource& source,
       bare || program.front() == '/' ? program : source.project_dir + "/" + program;
   const ProgramState state = source.probe->program(path);
   if (state == ProgramState::not_executable) {
-    context.error(agent.command_at, key,
+    context.error(agent.command_at.front(), key,
                   "expected a program that can be run, got " + quote(program) +
                       ", which is not executable (chmod +x)");
   } else if (state == ProgramState::missing && is_python(program)) {
     // Without Python the rest of the fleet still works (FLT-6).
-    context.problems.warning(context.file, agent.command_at, key,
+    context.problems.warning(context.file, agent.command_at.front(), key,
                              quote(program) + " is not installed; this agent will not start");
   } else if (state == ProgramState::missing) {
     context.error(
-        agent.command_at, key,
+        agent.command_at.front(), key,
         "there is no program " + quote(program) + (bare ? " on PATH" : " in the project folder"));
   }
   if (agent.spec.command.size() < 2 || !is_python(program)) return;
@@ -106,7 +116,7 @@ void check_program(const AgentDraft& agent, const ManifestSource& source,
   if (!ends_with(script, ".py")) return;
   const std::string at = script.front() == '/' ? script : folder_of(agent, source) + "/" + script;
   if (!source.probe->file_exists(at)) {
-    context.error(agent.command_at, key, "there is no file " + quote(script));
+    context.error(agent.command_at[1], key, "there is no file " + quote(script));
   }
 }
 
@@ -116,10 +126,11 @@ void check_variables(const AgentDraft& agent, const ManifestSource& source,
     if (source.probe->variable_set(name)) continue;
     const auto& required = agent.required_variables;
     if (std::find(required.begin(), required.end(), name) != required.end()) {
-      context.error(agent.variables_at, agent.path() + ".requires_env",
+      context.error(agent.variables_at.at(name), agent.path() + ".requires_env",
                     "expected the variable " + name + " to be set, got nothing");
     } else {
-      context.problems.warning(context.file, agent.at, agent.path() + ".pass_env",
+      context.problems.warning(context.file, agent.variables_at.at(name),
+                               agent.path() + ".pass_env",
                                name + " is not set; the agent runs without it");
     }
   }
@@ -130,11 +141,12 @@ void check_variables(const AgentDraft& agent, const ManifestSource& source,
 void check_agents(const FleetDraft& fleet, const ManifestSource& source,
                   const ManifestContext& context) {
   check_replica_names(fleet, context);
+  check_number(fleet, context);
   check_dependencies(fleet, context);
   if (source.probe == nullptr) return;
   for (const AgentDraft& agent : fleet.agents) {
     if (!agent.spec.working_dir.empty() && !source.probe->file_exists(folder_of(agent, source))) {
-      context.error(agent.at, agent.path() + ".working_dir",
+      context.error(agent.working_dir_at, agent.path() + ".working_dir",
                     "there is no folder " + quote(agent.spec.working_dir));
     }
     if (!agent.spec.command.empty()) check_program(agent, source, context);

@@ -84,7 +84,8 @@ void read_environment(Fields& fields, model::AgentSpec& spec) {
   }
 }
 
-void read_variables(Fields& fields, std::string_view key, std::vector<std::string>& out) {
+void read_variables(Fields& fields, std::string_view key, std::vector<std::string>& out,
+                    AgentDraft& draft) {
   const YamlNode* node = fields.find(key);
   if (node == nullptr) return;
   if (node->kind != config::YamlKind::list) {
@@ -97,14 +98,14 @@ void read_variables(Fields& fields, std::string_view key, std::vector<std::strin
     } else if (check_variable(fields, key, item.at, item.text) &&
                std::find(out.begin(), out.end(), item.text) == out.end()) {
       out.push_back(item.text);
+      draft.variables_at[item.text] = item.at;
     }
   }
 }
 
 void read_passed_variables(Fields& fields, AgentDraft& draft) {
-  read_variables(fields, "pass_env", draft.spec.pass_environment);
-  read_variables(fields, "requires_env", draft.required_variables);
-  if (const YamlNode* node = fields.find("requires_env")) draft.variables_at = node->at;
+  read_variables(fields, "pass_env", draft.spec.pass_environment, draft);
+  read_variables(fields, "requires_env", draft.required_variables, draft);
   for (const std::string& name : draft.required_variables) {
     auto& passed = draft.spec.pass_environment;
     // What the file itself sets need not be passed on.
@@ -115,18 +116,10 @@ void read_passed_variables(Fields& fields, AgentDraft& draft) {
 
 void read_restart(Fields& fields, model::RestartPolicy& policy) {
   fields.choice("policy", policy.mode);
-  fields.duration("backoff_min", policy.backoff_min, {milliseconds(1), hours(1)});
-  fields.duration("backoff_max", policy.backoff_max, {milliseconds(1), hours(24)});
+  fields.backoff(policy.backoff_min, policy.backoff_max);
   fields.integer("max_restarts", policy.max_restarts, {0, 1'000'000});
   fields.duration("window", policy.window, {seconds(1), hours(24 * 30)});
   fields.duration("stable_after", policy.stable_after, {Duration(0), hours(24)});
-  if (policy.backoff_max < policy.backoff_min) {
-    const YamlNode* node = fields.find("backoff_max");
-    if (node == nullptr) node = fields.find("backoff_min");
-    fields.error(node->at, "backoff_max",
-                 "expected at least backoff_min (" + base::duration_to_text(policy.backoff_min) +
-                     "), got " + base::duration_to_text(policy.backoff_max));
-  }
   fields.finish(kUnservedRestart);
 }
 
@@ -169,18 +162,17 @@ AgentDraft read_agent(const config::YamlEntry& entry, const ManifestContext& con
   if (!fields.usable()) return draft;
   model::AgentSpec& spec = draft.spec;
   fields.choice("kind", spec.kind);
-  if (const YamlNode* node = fields.require("command", "a list of words such as [python3, a.py]")) {
-    draft.command_at = node->at;
-    fields.words("command", spec.command);
+  if (fields.require("command", "a list of words such as [python3, a.py]") != nullptr) {
+    fields.words("command", spec.command, draft.command_at);
   }
   fields.text("working_dir", spec.working_dir);
+  if (const YamlNode* node = fields.find("working_dir")) draft.working_dir_at = node->at;
   read_environment(fields, spec);
   read_passed_variables(fields, draft);
   fields.texts("labels", spec.labels);
   fields.integer("replicas", spec.replicas, {1, kMaxReplicas});
   fields.names("capabilities", spec.capabilities);
-  fields.names("depends_on", spec.depends_on);
-  if (const YamlNode* node = fields.find("depends_on")) draft.depends_at = node->at;
+  fields.names("depends_on", spec.depends_on, &draft.depends_at);
   fields.integer("concurrency", spec.concurrency, {1, kMaxConcurrency});
   fields.section("restart", [&](Fields& inner) { read_restart(inner, spec.restart); });
   fields.section("health", [&](Fields& inner) { read_health(inner, spec.health); });

@@ -40,6 +40,13 @@ class CycleSearch {
 
 }  // namespace
 
+config::Position place_of(const std::vector<std::string>& names,
+                          const std::vector<config::Position>& at, const std::string& name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? config::Position{}
+                              : at[static_cast<std::size_t>(found - names.begin())];
+}
+
 std::vector<std::vector<std::string>> find_cycles(const std::vector<NamedEdges>& graph) {
   CycleSearch search(graph);
   for (const NamedEdges& node : graph) search.visit(node.name);

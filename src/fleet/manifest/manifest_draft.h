@@ -2,6 +2,7 @@
 // the manifest reader uses this.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,15 @@ struct AgentDraft {
   model::AgentSpec spec;
   /// Of its name.
   config::Position at;
-  config::Position command_at;
-  config::Position depends_at;
+  /// Of each word of its command.
+  std::vector<config::Position> command_at;
+  config::Position working_dir_at;
+  /// Of each name in depends_on.
+  std::vector<config::Position> depends_at;
   /// Variables that must be set.
   std::vector<std::string> required_variables;
-  config::Position variables_at;
+  /// Where each variable that is passed on or required is named.
+  std::map<std::string, config::Position> variables_at;
 
   std::string path() const { return "agents." + spec.name; }
 };
@@ -30,8 +35,10 @@ struct StageDraft {
   model::StageSpec spec;
   config::Position at;
   config::Position capability_at;
-  config::Position needs_at;
-  config::Position foreach_at;
+  /// Of each name in needs.
+  std::vector<config::Position> needs_at;
+  /// Null when the stage has no `foreach`.
+  const config::YamlNode* foreach = nullptr;
   config::Position when_at;
   /// Null when the stage has no `input`.
   const config::YamlNode* input = nullptr;
@@ -62,6 +69,10 @@ void check_agents(const FleetDraft& fleet, const ManifestSource& source,
                   const ManifestContext& context);
 /// Capabilities, needs, cycles and references of all pipelines.
 void check_pipelines(const FleetDraft& fleet, const ManifestContext& context);
+
+/// Where `name` stands in a list of names, of which `at` has the places.
+config::Position place_of(const std::vector<std::string>& names,
+                          const std::vector<config::Position>& at, const std::string& name);
 
 /// Every name of a list of (name, names it points to) that leads back to itself, each cycle once,
 /// as `a -> b -> a`. Names that are not in the list are left out.

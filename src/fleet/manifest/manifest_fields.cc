@@ -13,6 +13,14 @@ using config::YamlEntry;
 using config::YamlKind;
 using config::YamlNode;
 
+namespace {
+
+/// The longest argument or variable that Linux hands to a program, but for its name (127 KiB of
+/// the 128 that execve takes).
+constexpr std::size_t kMaxProcessText = std::size_t{127} << 10U;
+
+}  // namespace
+
 bool check_name(const std::string& name, config::Position at, std::string_view path,
                 const ManifestContext& context) {
   if (base::is_valid_name(name)) return true;
@@ -97,7 +105,8 @@ void Fields::duration(std::string_view key, Duration& out, DurationRange range) 
   out = *value;
 }
 
-void Fields::names(std::string_view key, std::vector<std::string>& out) {
+void Fields::names(std::string_view key, std::vector<std::string>& out,
+                   std::vector<config::Position>* at) {
   const YamlNode* node = find(key);
   if (node == nullptr) return;
   if (node->kind != YamlKind::list) return wrong(key, *node, "expected a list of names");
@@ -110,26 +119,64 @@ void Fields::names(std::string_view key, std::vector<std::string>& out) {
       error(item.at, key, "expected each name once, got " + quote(item.text) + " again");
     } else {
       out.push_back(item.text);
+      if (at != nullptr) at->push_back(item.at);
     }
   }
 }
 
-void Fields::words(std::string_view key, std::vector<std::string>& out) {
+void Fields::words(std::string_view key, std::vector<std::string>& out,
+                   std::vector<config::Position>& at) {
   const YamlNode* node = find(key);
   if (node == nullptr) return;
   constexpr std::string_view kExpected = "expected a list of words such as [python3, agent.py]";
-  if (node->kind != YamlKind::list) return wrong(key, *node, std::string(kExpected));
+  if (node->kind != YamlKind::list || node->items.empty()) {
+    return wrong(key, *node, std::string(kExpected));
+  }
+  bool right = true;
   for (const YamlNode& item : node->items) {
-    const bool word = item.is_scalar() && item.kind != YamlKind::null;
-    if (!word) {
+    if (!item.is_scalar() || item.kind == YamlKind::null) {
       wrong(key, item, std::string(kExpected));
-      continue;
+      right = false;
+    } else if (!fits_a_process(key, item)) {
+      right = false;
     }
     out.push_back(item.text);
+    at.push_back(item.at);
   }
-  if (node->items.empty() || (!out.empty() && out.front().empty())) {
-    out.clear();
-    wrong(key, *node, std::string(kExpected));
+  if (right && out.front().empty()) {
+    wrong(key, node->items.front(), "expected the program in the first place");
+    right = false;
+  }
+  if (right) return;
+  // Checks of half a command would find errors that are none.
+  out.clear();
+  at.clear();
+}
+
+bool Fields::fits_a_process(std::string_view key, const YamlNode& node) {
+  if (node.text.size() <= kMaxProcessText) return true;
+  error(node.at, key,
+        "expected at most " + std::to_string(kMaxProcessText) +
+            " bytes, which is what the kernel takes, got " + std::to_string(node.text.size()));
+  return false;
+}
+
+void Fields::backoff(Duration& min, Duration& max) {
+  duration("backoff_min", min, {std::chrono::milliseconds(1), std::chrono::hours(1)});
+  duration("backoff_max", max, {std::chrono::milliseconds(1), std::chrono::hours(24)});
+  const bool read = !context_.problems.has_error(path_of("backoff_min")) &&
+                    !context_.problems.has_error(path_of("backoff_max"));
+  if (!read || max >= min) return;
+  const std::string low = base::duration_to_text(min);
+  const std::string high = base::duration_to_text(max);
+  if (const YamlNode* node = find("backoff_max")) {
+    const bool named = find("backoff_min") != nullptr;
+    error(node->at, "backoff_max",
+          "expected at least backoff_min (" + low + (named ? "" : ", its default") + "), got " +
+              high);
+  } else {
+    error(find("backoff_min")->at, "backoff_min",
+          "expected at most backoff_max (" + high + ", its default), got " + low);
   }
 }
 
@@ -143,6 +190,7 @@ void Fields::texts(std::string_view key, std::map<std::string, std::string>& out
             "expected text, got " + entry.value.describe());
       continue;
     }
+    if (!fits_a_process(std::string(key) + "." + entry.key, entry.value)) continue;
     out[entry.key] = entry.value.text;
   }
 }

@@ -60,10 +60,12 @@ class Fields {
   void boolean(std::string_view key, bool& out);
   void integer(std::string_view key, int& out, IntegerRange range);
   void duration(std::string_view key, Duration& out, DurationRange range);
-  /// A list of names (is_valid_name), none twice.
-  void names(std::string_view key, std::vector<std::string>& out);
-  /// A list of texts, none empty.
-  void words(std::string_view key, std::vector<std::string>& out);
+  /// A list of names (is_valid_name), none twice; `at` gets the place of each.
+  void names(std::string_view key, std::vector<std::string>& out,
+             std::vector<config::Position>* at = nullptr);
+  /// A program and its words, with the place of each; all or none of them.
+  void words(std::string_view key, std::vector<std::string>& out,
+             std::vector<config::Position>& at);
   /// A map of texts; plain numbers and booleans are taken as they are written.
   void texts(std::string_view key, std::map<std::string, std::string>& out);
   template <class E>
@@ -73,6 +75,8 @@ class Fields {
       out = static_cast<E>(at);
     }
   }
+  /// Two durations of which `max` must not be less than `min`; what the file names is to blame.
+  void backoff(Duration& min, Duration& max);
   /// The fields of a nested map; reads nothing when the key is not there.
   void section(std::string_view key, const std::function<void(Fields&)>& read);
 
@@ -84,6 +88,7 @@ class Fields {
 
  private:
   int choice_index(std::string_view key, const std::vector<std::string_view>& names);
+  bool fits_a_process(std::string_view key, const config::YamlNode& node);
   void wrong(std::string_view key, const config::YamlNode& node, const std::string& expected);
 
   const config::YamlNode* map_ = nullptr;

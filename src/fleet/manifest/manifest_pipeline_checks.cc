@@ -39,8 +39,8 @@ class ReferenceCheck {
 
   void run() const {
     const model::StageSpec& spec = stage_.spec;
-    if (!spec.foreach_reference.empty() || stage_.foreach_at.line > 0) {
-      whole(spec.foreach_reference, stage_.foreach_at, "foreach");
+    if (stage_.foreach != nullptr && stage_.foreach->kind == YamlKind::text) {
+      whole(spec.foreach_reference, stage_.foreach->at, "foreach");
     }
     if (spec.when) whole(spec.when->reference, stage_.when_at, "when");
     if (stage_.input != nullptr) input(*stage_.input, "input");
@@ -104,7 +104,7 @@ class ReferenceCheck {
     const std::string name(reference.source);
     if (name == "run") return run_pointer(reference.pointer, text, at, key);
     if (name == "item" || name == "index") {
-      if (!of_item || stage_.foreach_at.line == 0) {
+      if (!of_item || stage_.foreach == nullptr) {
         error(at, key, quote(text) + " has a meaning only in the input of a stage with foreach");
       }
       return;
@@ -175,9 +175,10 @@ void check_needs(const PipelineDraft& pipeline, const ManifestContext& context) 
   for (const StageDraft& stage : pipeline.stages) {
     const std::string key = pipeline.path_of(stage) + ".needs";
     graph.push_back({stage.spec.name, stage.spec.needs});
-    for (const std::string& need : stage.spec.needs) {
+    for (std::size_t i = 0; i < stage.spec.needs.size(); ++i) {
+      const std::string& need = stage.spec.needs[i];
       if (std::find(names.begin(), names.end(), need) != names.end()) continue;
-      context.error(stage.needs_at, key, "there is no stage " + quote(need),
+      context.error(stage.needs_at[i], key, "there is no stage " + quote(need),
                     base::nearest(need, names).value_or(""));
     }
   }
@@ -185,7 +186,8 @@ void check_needs(const PipelineDraft& pipeline, const ManifestContext& context) 
     const auto stage = std::find_if(
         pipeline.stages.begin(), pipeline.stages.end(),
         [&](const StageDraft& candidate) { return candidate.spec.name == cycle.front(); });
-    context.error(stage->needs_at, pipeline.path_of(*stage) + ".needs",
+    context.error(place_of(stage->spec.needs, stage->needs_at, cycle[1]),
+                  pipeline.path_of(*stage) + ".needs",
                   "expected no cycle, got " + base::join(cycle, " -> "));
   }
 }

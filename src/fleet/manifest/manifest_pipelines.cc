@@ -51,6 +51,10 @@ void read_budget(Fields& fields, model::PipelineSpec& spec) {
   fields.finish(kUnservedBudget);
 }
 
+void not_a_reference(Fields& fields, std::string_view key, const YamlNode& node) {
+  fields.error(node.at, key, "expected a reference such as scan#/files, got " + node.describe());
+}
+
 /// `{exists: REF}`, `{not_empty: REF}`, `{equals: [REF, VALUE]}` or `{not_equals: [REF, VALUE]}`.
 void read_condition(Fields& fields, const YamlNode& node, StageDraft& draft) {
   const auto wrong = [&] {
@@ -76,11 +80,17 @@ void read_condition(Fields& fields, const YamlNode& node, StageDraft& draft) {
       *kind == model::ConditionKind::equals || *kind == model::ConditionKind::not_equals;
   const YamlNode* reference = &entry.value;
   if (compares) {
-    if (entry.value.kind != YamlKind::list || entry.value.items.size() != 2) return wrong();
+    if (entry.value.kind != YamlKind::list || entry.value.items.size() != 2) {
+      fields.error(entry.value.at, "when." + entry.key,
+                   "expected {" + entry.key + ": [REF, VALUE]}, got " + entry.value.describe());
+      return;
+    }
     reference = &entry.value.items[0];
     condition.value_json = config::yaml_to_json(entry.value.items[1]);
   }
-  if (reference->kind != YamlKind::text) return wrong();
+  if (reference->kind != YamlKind::text) {
+    return not_a_reference(fields, "when." + entry.key, *reference);
+  }
   condition.reference = reference->text;
   draft.when_at = reference->at;
   draft.spec.when = std::move(condition);
@@ -88,26 +98,21 @@ void read_condition(Fields& fields, const YamlNode& node, StageDraft& draft) {
 
 void read_fan_out(Fields& fields, StageDraft& draft) {
   model::StageSpec& spec = draft.spec;
-  if (const YamlNode* node = fields.find("foreach")) {
-    draft.foreach_at = node->at;
-    fields.text("foreach", spec.foreach_reference);
+  draft.foreach = fields.find("foreach");
+  if (draft.foreach != nullptr && draft.foreach->kind != YamlKind::text) {
+    not_a_reference(fields, "foreach", *draft.foreach);
+  } else if (draft.foreach != nullptr) {
+    spec.foreach_reference = draft.foreach->text;
   }
   fields.integer("max_parallel", spec.max_parallel, {1, kMaxParallel});
-  if (const YamlNode* node = fields.find("max_parallel"); node && draft.foreach_at.line == 0) {
+  if (const YamlNode* node = fields.find("max_parallel"); node && draft.foreach == nullptr) {
     fields.error(node->at, "max_parallel", "has a meaning only together with foreach");
   }
 }
 
 void read_retries(Fields& fields, model::StageSpec& spec) {
   fields.integer("retries", spec.retries, {0, 99});
-  fields.duration("backoff_min", spec.backoff_min, {milliseconds(1), hours(1)});
-  fields.duration("backoff_max", spec.backoff_max, {milliseconds(1), hours(24)});
-  if (spec.backoff_max >= spec.backoff_min) return;
-  const YamlNode* node = fields.find("backoff_max");
-  if (node == nullptr) node = fields.find("backoff_min");
-  fields.error(node->at, "backoff_max",
-               "expected at least backoff_min (" + base::duration_to_text(spec.backoff_min) +
-                   "), got " + base::duration_to_text(spec.backoff_max));
+  fields.backoff(spec.backoff_min, spec.backoff_max);
 }
 
 StageDraft read_stage(const YamlEntry& entry, const std::string& path,
@@ -126,8 +131,7 @@ StageDraft read_stage(const YamlEntry& entry, const std::string& path,
       check_name(spec.capability, node->at, fields.path_of("capability"), context);
     }
   }
-  fields.names("needs", spec.needs);
-  if (const YamlNode* node = fields.find("needs")) draft.needs_at = node->at;
+  fields.names("needs", spec.needs, &draft.needs_at);
   read_fan_out(fields, draft);
   draft.input = fields.find("input");
   if (draft.input != nullptr) spec.input_json = config::yaml_to_json(*draft.input);

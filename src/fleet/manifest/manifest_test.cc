@@ -177,7 +177,13 @@ TEST(Manifest, RefusesWrongAgentFields) {
               HasSubstr("fleet.yaml:1:23: agents.a.command: expected a list of words such as "
                         "[python3, agent.py], got \"python3 a.py\""));
   EXPECT_THAT(errors_of("agents: {a: {command: []}}"), HasSubstr("expected a list of words"));
-  EXPECT_THAT(errors_of("agents: {a: {command: [\"\"]}}"), HasSubstr("expected a list of words"));
+  EXPECT_THAT(errors_of("agents: {a: {command: []}}"), HasSubstr("got an empty list"));
+  EXPECT_THAT(errors_of("agents: {a: {command: [\"\", b]}}"),
+              HasSubstr("fleet.yaml:1:24: agents.a.command: expected the program in the first "
+                        "place, got \"\""));
+  EXPECT_EQ(agent_errors("env: {LONG: " + std::string(130'048, 'x') + "}"), "");
+  EXPECT_THAT(agent_errors("env: {LONG: " + std::string(130'049, 'x') + "}"),
+              HasSubstr("fleet.yaml:2:33: agents.a.env.LONG: expected at most 130048 bytes"));
   EXPECT_THAT(errors_of("agents: {a: {command: [x, [y]]}}"), HasSubstr("got a list"));
   EXPECT_THAT(errors_of("agents: {a: }"), HasSubstr("expected a map, got nothing"));
   EXPECT_THAT(agent_errors("replicas: 501"), HasSubstr("from 1 to 500, got the number 501"));
@@ -202,8 +208,18 @@ TEST(Manifest, RefusesWrongAgentFields) {
   EXPECT_THAT(agent_errors("pass_env: A"), HasSubstr("expected a list of variables"));
   EXPECT_THAT(agent_errors("restart: {policy: on-failure}"),
               HasSubstr("did you mean \"on_failure\"?"));
-  EXPECT_THAT(agent_errors("restart: {backoff_min: 20s}"),
-              HasSubstr("expected at least backoff_min (20s), got 10s"));
+  EXPECT_THAT(
+      agent_errors("restart: {backoff_min: 20s}"),
+      HasSubstr("fleet.yaml:2:44: agents.a.restart.backoff_min: expected at most backoff_max "
+                "(10s, its default), got 20s"));
+  EXPECT_THAT(agent_errors("restart: {backoff_max: 1ms}"),
+              HasSubstr("restart.backoff_max: expected at least backoff_min (200ms, its default), "
+                        "got 1ms"));
+  EXPECT_THAT(agent_errors("restart: {backoff_min: 20s, backoff_max: 15s}"),
+              HasSubstr("restart.backoff_max: expected at least backoff_min (20s), got 15s"));
+  EXPECT_EQ(agent_errors("restart: {backoff_min: 20s, backoff_max: ten}"),
+            "fleet.yaml:2:62: agents.a.restart.backoff_max: expected a duration such as 10s, from "
+            "1ms to 1d, got \"ten\"\n");
   EXPECT_THAT(agent_errors("restart: {backoff_min: 5}"), HasSubstr("got the number 5"));
   EXPECT_THAT(agent_errors("restart: [1]"), HasSubstr("expected a map, got a list"));
   EXPECT_THAT(agent_errors("health: {start_grace: 0}"), HasSubstr("from 100ms to 1h"));
@@ -230,11 +246,11 @@ TEST(Manifest, RefusesUnknownDependenciesAndCycles) {
       "  loner: {command: [x], depends_on: [loner]}\n"
       "  entry: {command: [x], depends_on: [scout]}\n");
   EXPECT_EQ(errors,
-            "fleet.yaml:2:37: agents.scout.depends_on: expected no cycle, got scout -> analyst -> "
+            "fleet.yaml:2:38: agents.scout.depends_on: expected no cycle, got scout -> analyst -> "
             "scout\n"
-            "fleet.yaml:3:39: agents.analyst.depends_on: there is no agent \"scot\"; did you mean "
+            "fleet.yaml:3:47: agents.analyst.depends_on: there is no agent \"scot\"; did you mean "
             "\"scout\"?\n"
-            "fleet.yaml:4:37: agents.loner.depends_on: expected no cycle, got loner -> loner\n");
+            "fleet.yaml:4:38: agents.loner.depends_on: expected no cycle, got loner -> loner\n");
 }
 
 TEST(Manifest, ChecksStages) {
@@ -267,6 +283,29 @@ TEST(Manifest, ChecksStages) {
               HasSubstr("pipelines.p.stages: expected a map of stages, got nothing"));
   EXPECT_THAT(errors_of("pipelines: {p: {budget: {tokens: 200k}}}"),
               HasSubstr("pipelines.p.budget.tokens: not served by this version"));
+}
+
+// One mistake, one error; each at the word that is wrong.
+TEST(Manifest, NamesTheWrongPartOnce) {
+  EXPECT_EQ(pipeline_errors("      s: {capability: c.one, foreach: [1]}\n"
+                            "      t: {capability: c.one, needs: [s, x, y], when: {exists: 1}}\n"
+                            "      u: {capability: c.one, when: {equals: run#}}\n"
+                            "      v: {capability: c.one, needs: [s, v], backoff_min: 2m}\n"),
+            "fleet.yaml:5:39: pipelines.p.stages.s.foreach: expected a reference such as "
+            "scan#/files, got a list\n"
+            "fleet.yaml:6:41: pipelines.p.stages.t.needs: there is no stage \"x\"\n"
+            "fleet.yaml:6:44: pipelines.p.stages.t.needs: there is no stage \"y\"\n"
+            "fleet.yaml:6:63: pipelines.p.stages.t.when.exists: expected a reference such as "
+            "scan#/files, got the number 1\n"
+            "fleet.yaml:7:45: pipelines.p.stages.u.when.equals: expected {equals: [REF, VALUE]}, "
+            "got \"run#\"\n"
+            "fleet.yaml:8:41: pipelines.p.stages.v.needs: expected no cycle, got v -> v\n"
+            "fleet.yaml:8:58: pipelines.p.stages.v.backoff_min: expected at most backoff_max (30s, "
+            "its default), got 2m\n");
+  EXPECT_EQ(errors_of("agents:\n  a: {command: [~, no-such-program], replicas: !secret 2}\n"),
+            "fleet.yaml:2:17: agents.a.command: expected a list of words such as [python3, "
+            "agent.py], got nothing\n"
+            "fleet.yaml:2:48: agents.a.replicas: expected no tag, got \"!secret\"\n");
 }
 
 TEST(Manifest, ChecksConditions) {
@@ -381,19 +420,19 @@ TEST(Manifest, AsksTheMachineForProgramsAndVariables) {
       problems);
   EXPECT_FALSE(fleet);
   EXPECT_EQ(problems.to_text(),
-            "fleet.yaml:2:16: agents.a.command: expected a program that can be run, got "
+            "fleet.yaml:2:17: agents.a.command: expected a program that can be run, got "
             "\"agents/plain.sh\", which is not executable (chmod +x)\n"
-            "fleet.yaml:3:3: warning: agents.b.pass_env: UNSET is not set; the agent runs without "
+            "fleet.yaml:3:45: warning: agents.b.pass_env: UNSET is not set; the agent runs without "
             "it\n"
-            "fleet.yaml:4:16: agents.c.command: there is no program \"nowhere\" on PATH\n"
-            "fleet.yaml:5:16: warning: agents.d.command: \"python3.99\" is not installed; this "
+            "fleet.yaml:4:17: agents.c.command: there is no program \"nowhere\" on PATH\n"
+            "fleet.yaml:5:17: warning: agents.d.command: \"python3.99\" is not installed; this "
             "agent will not start\n"
-            "fleet.yaml:6:16: agents.e.command: there is no file \"a.py\"\n"
-            "fleet.yaml:7:65: agents.f.requires_env: expected the variable UNSET to be set, got "
+            "fleet.yaml:6:26: agents.e.command: there is no file \"a.py\"\n"
+            "fleet.yaml:7:71: agents.f.requires_env: expected the variable UNSET to be set, got "
             "nothing\n"
-            "fleet.yaml:9:3: agents.g.working_dir: there is no folder \"gone\"\n"
-            "fleet.yaml:9:16: agents.g.command: there is no program \"agents/none.sh\" in the "
-            "project folder\n");
+            "fleet.yaml:9:17: agents.g.command: there is no program \"agents/none.sh\" in the "
+            "project folder\n"
+            "fleet.yaml:9:47: agents.g.working_dir: there is no folder \"gone\"\n");
   EXPECT_EQ(asked.count("/p/agents/good.sh"), 1U);
 }
 
