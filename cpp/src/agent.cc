@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -110,6 +111,7 @@ void Context::log(std::string_view level, std::string_view message, std::string_
   attempt_.core().say_log(attempt_, level, message, fields_json);
 }
 void Context::usage(ModelUsage usage) { attempt_.add_usage(usage); }
+std::shared_ptr<const Settings> Context::settings() const { return attempt_.core().settings(); }
 bool Context::cancelled() const { return attempt_.cancelled(); }
 bool Context::wait_cancelled(std::chrono::nanoseconds at_most) {
   return attempt_.wait_cancelled(at_most);
@@ -139,6 +141,12 @@ int Agent::run() {
     watch.emplace([core = core_] { core->stop(core->options().grace); });
   }
   return core_->run();
+}
+
+std::shared_ptr<const Settings> Agent::settings() const { return core_->settings(); }
+
+bool Settings::feature(std::string_view name) const {
+  return std::find(features.begin(), features.end(), name) != features.end();
 }
 
 void Agent::stop(std::chrono::milliseconds grace) { core_->stop(grace); }

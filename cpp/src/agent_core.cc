@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
 #include <utility>
 
 #include "mainstay/v1/link.grpc.pb.h"
@@ -26,10 +28,37 @@ constexpr seconds kGoodbyePatience{1};
 /// Between cancelling what outlived the grace and leaving it behind.
 constexpr seconds kCancelPatience{1};
 
+/// What Mainstay put into the environment when it started the process.
+std::shared_ptr<const Settings> settings_of_environment() {
+  auto settings = std::make_shared<Settings>();
+  if (const char* name = std::getenv("MAINSTAY_ENV")) settings->environment = name;
+  if (const char* features = std::getenv("MAINSTAY_FEATURES")) {
+    std::istringstream words{features};
+    for (std::string word; std::getline(words, word, ',');) settings->features.push_back(word);
+  }
+  return settings;
+}
+
+std::shared_ptr<const Settings> settings_of(const v1::Settings& said) {
+  auto settings = std::make_shared<Settings>();
+  settings->environment = said.environment();
+  settings->features.assign(said.features().begin(), said.features().end());
+  settings->debug = said.debug();
+  settings->log_level = said.log_level();
+  return settings;
+}
+
 }  // namespace
 
 Core::Core(Agent::Options options)
-    : options_(std::move(options)), random_(std::random_device{}()) {}
+    : options_(std::move(options)),
+      random_(std::random_device{}()),
+      settings_(settings_of_environment()) {}
+
+std::shared_ptr<const Settings> Core::settings() const {
+  std::lock_guard lock(mutex_);
+  return settings_;
+}
 
 void Core::add(std::string capability, Handler handler) {
   handlers_.insert_or_assign(std::move(capability), std::move(handler));
@@ -205,6 +234,7 @@ void Core::received(v1::DaemonMessage& message) {
   Lock lock(mutex_);
   if (message.has_welcome()) {
     greeted_ = was_greeted_ = true;
+    if (message.welcome().has_settings()) settings_ = settings_of(message.welcome().settings());
     outbox_.resend();
   }
   if (message.has_drain())

@@ -31,6 +31,7 @@ class Core : public std::enable_shared_from_this<Core> {
   int run();
   void stop(std::chrono::milliseconds grace);
   const Agent::Options& options() const { return options_; }
+  std::shared_ptr<const Settings> settings() const;
 
   // What contexts say.
   void say_progress(const Attempt& attempt, double fraction, std::string_view message);
@@ -74,6 +75,7 @@ class Core : public std::enable_shared_from_this<Core> {
   mutable std::mutex mutex_;
   std::condition_variable changed_;  ///< for run()
   std::condition_variable wanted_;   ///< for workers
+  std::shared_ptr<const Settings> settings_;
   Outbox outbox_;
   std::map<AttemptKey, std::shared_ptr<Attempt>> running_;
   std::deque<std::shared_ptr<Attempt>> waiting_;

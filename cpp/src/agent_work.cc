@@ -2,6 +2,7 @@
 #include <cxxabi.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <exception>
 #include <typeinfo>
@@ -27,6 +28,16 @@ std::string class_name(const std::exception& error) {
 std::int64_t now_micros() {
   auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
+/// Whether a line of `level` is wanted where `least` is the least. Words that are no level of ours
+/// hold nothing back.
+bool is_wanted(std::string_view level, std::string_view least) {
+  constexpr std::array<std::string_view, 5> kLevels{"DEBUG", "INFO", "WARNING", "ERROR",
+                                                    "CRITICAL"};
+  const auto* said = std::find(kLevels.begin(), kLevels.end(), level);
+  const auto* bound = std::find(kLevels.begin(), kLevels.end(), least);
+  return said == kLevels.end() || bound == kLevels.end() || said >= bound;
 }
 
 /// The second field of a W3C traceparent.
@@ -144,6 +155,7 @@ void Core::say_progress(const Attempt& attempt, double fraction, std::string_vie
 
 void Core::say_log(const Attempt& attempt, std::string_view level, std::string_view message,
                    std::string_view fields_json) {
+  if (!is_wanted(level, settings()->log_level)) return;
   const v1::Assignment& item = attempt.assignment();
   v1::LogLine line;
   line.set_unix_micros(now_micros());

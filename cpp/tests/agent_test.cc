@@ -90,6 +90,32 @@ TEST(CppAgent, WorksAndSaysWhatItsHandlerSays) {
   EXPECT_EQ(rig.logs[0].message, "careful \xEF\xBF\xBD");
 }
 
+TEST(CppAgent, SeesTheSettingsOfTheDaemonAndFollowsItsLogLevel) {
+  Rig rig([](node::LinkServer::Options& options) {
+    options.settings = {"staging", {"a", "b"}, false, "WARNING"};
+  });
+  rig.expect("scout", 1);
+  Running running(rig);
+  running.agent().capability("test.do", [](const Item&, Context& context) {
+    context.log("INFO", "not wanted");
+    context.log("WARNING", "wanted");
+    const auto settings = context.settings();
+    return Outcome::success(settings->environment == "staging" && settings->feature("b") &&
+                                    !settings->feature("c")
+                                ? "true"
+                                : "false");
+  });
+  running.run();
+  auto opened = rig.next<model::LinkOpened>();
+  rig.server->assign(assignment("scout", opened.link, 1));
+  EXPECT_EQ(rig.next<model::AttemptFinished>().outcome.output->view(), "true");
+  EXPECT_EQ(running.agent().settings()->log_level, "WARNING");
+  running.agent().stop(std::chrono::seconds(1));
+  EXPECT_EQ(running.code(), Agent::kStopped);
+  ASSERT_EQ(rig.logs.size(), 1U);
+  EXPECT_EQ(rig.logs[0].message, "wanted");
+}
+
 TEST(CppAgent, AFailureAnExceptionAndAnUnknownCapabilityAreToldApart) {
   Rig rig;
   rig.expect("scout", 1);

@@ -28,11 +28,12 @@ from .errors import Cancelled, MainstayError
 from .item import Item
 from .logs import Logger, LogHandler, StructlogProcessor
 from .scope import ContextExecutor, current
+from .settings import Settings
 from .version import VERSION as __version__
 
 __all__ = [
     "Agent", "Cancelled", "Client", "Context", "ContextExecutor", "EnvironmentReport",
     "HandlerError", "Item", "LogHandler", "Logger", "MainstayError", "Permanent", "Retryable",
-    "RunHandle", "StructlogProcessor", "WorkFailed", "WorkHandle", "__version__", "current",
-    "errors", "validate_environment",
+    "RunHandle", "Settings", "StructlogProcessor", "WorkFailed", "WorkHandle", "__version__",
+    "current", "errors", "validate_environment",
 ]

@@ -24,6 +24,7 @@ from . import logs
 from .context import Context
 from .errors import EnvironmentInvalid
 from .item import AttemptKey, Item
+from .settings import Settings, from_environment, from_welcome
 from .version import VERSION
 
 if TYPE_CHECKING:
@@ -50,22 +51,24 @@ class Agent:
     """Handlers by capability, and the life of the process around them."""
 
     def __init__(self, name: Optional[str] = None, *, slots: Optional[int] = None,
-                 grace: float = 10.0, log_level: str = "DEBUG",
+                 grace: float = 10.0, log_level: Optional[str] = None,
                  capture_logging: bool = True) -> None:
         """`name`: by default MAINSTAY_AGENT, and always that when it is set.
 
         `slots`: work items at a time; by default what the fleet file says.
         `grace`: seconds that running handlers get when the agent is told to stop.
-        `log_level`: lines below it are not sent.
+        `log_level`: lines below it are not sent; by default the daemon's setting `log.level`.
         `capture_logging`: send the lines of Python's `logging`, if nothing else handles them.
         """
         self.name = os.environ.get("MAINSTAY_AGENT") or name or "agent"
         self.slots = slots
         self.grace = grace
-        if log_level not in logs.LEVELS:
+        if log_level is not None and log_level not in logs.LEVELS:
             raise ValueError(f"log_level: expected one of {', '.join(logs.LEVELS)}, "
                              f"got {log_level!r}")
-        self._threshold = logs.LEVELS[log_level]
+        self._own_log_level = log_level
+        self._threshold = logs.LEVELS[log_level or "DEBUG"]
+        self._settings = from_environment()
         self._capture_logging = capture_logging
         self._handlers: Dict[str, Handler] = {}
         #: Shown with every error report, for example `agent.state["session_active"] = True`.
@@ -84,6 +87,21 @@ class Agent:
         self._interrupted = False
         self._signals = 0
         self._started_at = time.monotonic()
+
+    @property
+    def settings(self) -> Settings:
+        """The daemon's settings as they are now. Any thread; ask again rather than keep it."""
+        return self._settings
+
+    def use_settings(self, new: Settings) -> None:
+        """What the link does when the daemon says its settings; also for tests of handlers."""
+        self._settings = new
+        outbox = self._outbox
+        if outbox is not None:
+            outbox.log_threshold = self._log_threshold()
+
+    def _log_threshold(self) -> int:
+        return logs.LEVELS.get(self._own_log_level or self._settings.log_level, self._threshold)
 
     # -- handlers -----------------------------------------------------------------------------
 
@@ -146,6 +164,7 @@ class Agent:
         from .outbox import Outbox
         from .workers import Workers
         self._outbox = Outbox()
+        self._outbox.log_threshold = self._log_threshold()
         self._workers = Workers(self._handlers, self._outbox.put_result, self._outbox.holds)
         self._workers.set_slots(self.slots or 1)
         self._link = Link(target, token, self._outbox, self._hello, self._on_message)
@@ -228,8 +247,11 @@ class Agent:
         outbox, workers = self._outbox, self._workers
         if outbox is None or workers is None:
             return
-        if message.HasField("welcome") and self.slots is None:
-            workers.set_slots(message.welcome.slots or 1)
+        if message.HasField("welcome"):
+            if message.welcome.HasField("settings"):  # an older daemon does not say
+                self.use_settings(from_welcome(message.welcome.settings))
+            if self.slots is None:
+                workers.set_slots(message.welcome.slots or 1)
         for ack in message.acks:
             outbox.acknowledge(AttemptKey(ack.work_id, ack.epoch))
         for assignment in message.assignments:

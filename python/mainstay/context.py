@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Protocol
 from . import errors
 from .item import Item
 from .logs import Line, Logger
+from .settings import Settings
 from .spans import ActiveSpan, new_id, split_trace_parent
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class Context:
         self._trace: Optional[tuple[str, str]] = None
         self._lock = threading.Lock()
         self._when_cancelled: Optional[Callable[[], None]] = None
+
+    @property
+    def settings(self) -> Settings:
+        """The daemon's settings as they are now: `if ctx.settings.feature("ai_analysis"):`."""
+        return self.agent.settings if self.agent is not None else Settings()
 
     # -- progress, usage, spans -------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import Any, Deque, Dict, List, Optional, Tuple
 
 from ._proto import link_pb2 as pb
 from .item import AttemptKey, Item
-from .logs import Line
+from .logs import LEVELS, Line
 from .spans import ActiveSpan, json_object
 
 MAX_LINES = 20_000
@@ -29,6 +29,8 @@ class Outbox:
     """The queue behind the agent link."""
 
     def __init__(self) -> None:
+        #: Lines below this level are not sent.
+        self.log_threshold = 0
         self._wake = threading.Condition()
         self._unacked: Dict[AttemptKey, pb.AttemptResult] = {}
         self._ready: Deque[AttemptKey] = deque()
@@ -55,6 +57,8 @@ class Outbox:
                 self._wake.notify_all()
 
     def put_log(self, line: Line) -> None:
+        if LEVELS.get(line.level, 50) < self.log_threshold:
+            return
         size = len(line.message) + len(line.fields) + 64
         with self._wake:
             if len(self._lines) >= MAX_LINES or self._line_bytes + size > MAX_LINE_BYTES:

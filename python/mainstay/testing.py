@@ -20,6 +20,7 @@ from .agent import Agent
 from .context import Context
 from .item import AttemptKey, Item
 from .logs import Line
+from .settings import Settings
 from .spans import ActiveSpan
 
 if TYPE_CHECKING:
@@ -90,14 +91,18 @@ class _Recorder:
 
 
 def call(agent: Agent, capability: str, input: Any = None, *, timeout: float = 30.0,
-         cancel_after: Optional[float] = None, **item_fields: Any) -> Outcome:
+         cancel_after: Optional[float] = None, settings: Optional[Settings] = None,
+         **item_fields: Any) -> Outcome:
     """Runs the handler of `capability` on `input` and returns what came of it.
 
     `item_fields`: description, attempt, priority, phase, labels, run_id, pipeline, stage, step,
     trace_parent, time_limit, idle_timeout. `cancel_after`: seconds until it is told to stop.
+    `settings`: what `agent.settings` and `ctx.settings` are from now on.
     Raises TimeoutError when it takes longer than `timeout` seconds.
     """
     from .workers import Workers
+    if settings is not None:
+        agent.use_settings(settings)
     recorder = _Recorder()
     item = Item(AttemptKey(uuid.uuid4().bytes, 1), capability,
                 b"" if input is None else json.dumps(input).encode(), **item_fields)

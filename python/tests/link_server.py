@@ -38,6 +38,8 @@ class LinkServer(link_pb2_grpc.AgentLinkServicer):
         self.target = target
         self.slots = slots
         self.token = token
+        #: What the welcome says; None: nothing, like an older daemon.
+        self.settings: Optional[pb.Settings] = None
         self.auto_ack = True
         self.reject: Optional[Tuple[grpc.StatusCode, str]] = None
         self.connections: List[Connection] = []
@@ -93,7 +95,8 @@ class LinkServer(link_pb2_grpc.AgentLinkServicer):
             self.messages.append(message)
             if message.HasField("hello"):
                 connection.hello = message.hello
-                connection.send(welcome=pb.Welcome(daemon_version="test", slots=self.slots))
+                connection.send(welcome=pb.Welcome(daemon_version="test", slots=self.slots,
+                                                   settings=self.settings))
                 self.connections.append(connection)
             for result in message.results:
                 self.results.setdefault(result.work_id, []).append(result)

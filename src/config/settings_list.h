@@ -24,7 +24,9 @@ inline constexpr Setting<std::vector<std::string>> kFeatures{
      .fallback = "",
      .fallback_in = {"ai_analysis", "ai_analysis,matrix_instrumentation",
                      "ai_analysis,matrix_instrumentation", "performance_monitoring"},
-     .doc = "Names of features that are on in this environment; agents read them."}};
+     .doc = "Names of features that are on in this environment. Agents read them as "
+            "`agent.settings.feature(\"…\")`, always those of the daemon that they are linked to; "
+            "commands run per item find them in `MAINSTAY_FEATURES`."}};
 
 inline constexpr Setting<std::string> kLogLevel{
     {.key = "log.level",
@@ -32,7 +34,8 @@ inline constexpr Setting<std::string> kLogLevel{
      .fallback = "INFO",
      .fallback_in = {"DEBUG", "INFO", "INFO", "WARNING"},
      .choices = "DEBUG,INFO,WARNING,ERROR,CRITICAL",
-     .doc = "The least level of Mainstay's own log lines that is kept."}};
+     .doc = "The least level of Mainstay's own log lines that is kept, and of the lines of agents "
+            "that name no level themselves."}};
 
 inline constexpr Setting<std::string> kLogFormat{
     {.key = "log.format",

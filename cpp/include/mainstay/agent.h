@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mainstay/work.h"
 
@@ -33,6 +34,19 @@ namespace agent_internal {
 class Attempt;
 class Core;
 }  // namespace agent_internal
+
+/// What the daemon says of its settings. They are those of the daemon that the agent is linked to:
+/// an agent that outlives a restart of the daemon gets the new ones with the new link.
+struct Settings {
+  /// development, testing, staging or production.
+  std::string environment;
+  std::vector<std::string> features;
+  bool debug = false;
+  /// Lines below it are not sent.
+  std::string log_level = "DEBUG";
+
+  bool feature(std::string_view name) const;
+};
 
 /// What a handler can say and ask while it runs. Any thread, until the handler has returned.
 class Context {
@@ -44,6 +58,8 @@ class Context {
   /// Level: DEBUG, INFO, WARNING, ERROR, CRITICAL. fields_json: an object's text, or empty.
   void log(std::string_view level, std::string_view message, std::string_view fields_json = {});
   void usage(ModelUsage usage);
+  /// As they are now.
+  std::shared_ptr<const Settings> settings() const;
   /// The item is no longer wanted: return soon, with any outcome.
   bool cancelled() const;
   /// Waits, but not beyond a cancel; true when cancelled.
@@ -91,6 +107,9 @@ class Agent {
 
   /// Serves until told to stop; the process's exit code. The reason of any but 0 is on stderr.
   int run();
+
+  /// As they are now; before the first link what the environment says. Any thread.
+  std::shared_ptr<const Settings> settings() const;
 
   /// Any thread: finish what runs, within `grace`, then end run().
   void stop(std::chrono::milliseconds grace);

@@ -262,6 +262,9 @@ Result<void> Daemon::start_link() {
   options.unix_path = project_.data_file("link.sock");
   options.tcp_address = config_.settings.get(config::kLinkListen);
   options.daemon_version = kVersion;
+  options.settings = {std::string(to_text(config_.settings.environment())),
+                      config_.settings.get(config::kFeatures), config_.settings.get(config::kDebug),
+                      config_.settings.get(config::kLogLevel)};
   node::LinkServer::Sinks sinks;
   sinks.fact = [this](model::Fact fact) { take_fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };

@@ -36,6 +36,14 @@ namespace mainstay::node {
 /// Largest JSON text of one input or output on the link.
 constexpr std::size_t kMaxLinkPayloadBytes = std::size_t{16} << 20;
 
+/// What every welcome says of the daemon's settings (CFG-2).
+struct AgentSettings {
+  std::string environment;
+  std::vector<std::string> features;
+  bool debug = false;
+  std::string log_level;
+};
+
 class LinkServer {
  public:
   struct Options {
@@ -45,6 +53,7 @@ class LinkServer {
     /// `127.0.0.1:7001`, port 0 for any free one, empty for none. Loopback only.
     std::string tcp_address;
     std::string daemon_version;
+    AgentSettings settings;
     /// From the stream's start to a hello that is accepted.
     Duration hello_timeout = std::chrono::seconds(10);
     /// Of one link or one client; a reader so slow that more is waiting for it loses its link.

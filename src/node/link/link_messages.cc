@@ -186,6 +186,13 @@ Result<model::HeldAttempt> attempt_of(const std::string& work_id, std::int64_t e
   return model::HeldAttempt{*id, epoch};
 }
 
+void fill_settings(const AgentSettings& settings, wire::Settings& out) {
+  out.set_environment(settings.environment);
+  for (const std::string& feature : settings.features) out.add_features(feature);
+  out.set_debug(settings.debug);
+  out.set_log_level(settings.log_level);
+}
+
 void fill_assignment(const model::AssignWork& effect, wire::Assignment& out) {
   const model::WorkSpec& spec = *effect.work;
   out.set_work_id(spec.id.view().data(), spec.id.view().size());

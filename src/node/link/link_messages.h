@@ -14,6 +14,7 @@
 #include "model/input.h"
 #include "model/log_record.h"
 #include "model/work.h"
+#include "node/link/link.h"
 
 namespace mainstay::node {
 
@@ -21,6 +22,8 @@ namespace wire = ::mainstay::v1;
 
 /// `invalid_argument` when the id is not 16 bytes or the epoch is not positive.
 Result<model::HeldAttempt> attempt_of(const std::string& work_id, std::int64_t epoch);
+
+void fill_settings(const AgentSettings& settings, wire::Settings& out);
 
 void fill_assignment(const model::AssignWork& effect, wire::Assignment& out);
 /// About how many bytes an assignment takes on the wire.

@@ -106,6 +106,7 @@ void AgentSession::open(model::LinkId link, int allowed) {
     out.mutable_welcome()->set_daemon_version(parts_->options.daemon_version);
     out.mutable_welcome()->set_agent(opened_.agent);
     out.mutable_welcome()->set_slots(slots);
+    fill_settings(parts_->options.settings, *out.mutable_welcome()->mutable_settings());
   });
   parts_->sinks.fact(opened_);
 }

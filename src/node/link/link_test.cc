@@ -117,6 +117,23 @@ TEST(Link, TheWelcomeSaysHowManyItemsAtATime) {
   }
 }
 
+TEST(Link, TheWelcomeSaysTheSettings) {
+  Rig rig([](LinkServer::Options& options) {
+    options.settings = {"staging", {"a", "b"}, true, "INFO"};
+  });
+  rig.expect("scout", 1);
+  TestAgent agent(rig.server->unix_target());
+  ASSERT_TRUE(agent.hello("scout", 1));
+  wire::DaemonMessage message;
+  ASSERT_TRUE(agent.read(&message));
+  const wire::Settings& said = message.welcome().settings();
+  EXPECT_EQ(said.environment(), "staging");
+  EXPECT_EQ(std::vector<std::string>(said.features().begin(), said.features().end()),
+            (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(said.debug());
+  EXPECT_EQ(said.log_level(), "INFO");
+}
+
 TEST(Link, WhatBreaksTheProtocolIsToldSoAndClosed) {
   Rig rig;
   rig.expect("scout", 1);
