@@ -39,7 +39,7 @@ TEST_F(ConfigCommands, CheckSaysOkOrEverythingThatIsWrong) {
   const ConfigAnswer bad = answer_check(load(), OutputForm::table);
   EXPECT_EQ(bad.exit_code, 2);
   EXPECT_THAT(bad.out, HasSubstr("mainstay.yaml:1:17: work.timeout: expected a duration"));
-  EXPECT_THAT(bad.out, HasSubstr("fleet.yaml:1:23: agents.a.command: there is no program"));
+  EXPECT_THAT(bad.out, HasSubstr("fleet.yaml:1:24: agents.a.command: there is no program"));
   const auto json = platform::parse_json(answer_check(load(), OutputForm::json).out);
   ASSERT_TRUE(json);
   EXPECT_EQ(json->at("error_count"), 2);
