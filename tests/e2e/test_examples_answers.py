@@ -168,6 +168,15 @@ def test_bare_detached_and_inside_a_folder(project, repo, tmp_path):
     assert first[:12] in done.artifact("report.html")
 
 
+def test_a_damaged_repository_fails_the_run_and_says_so(project, repo):
+    repo.commit("one", {"a.c": "int x;\n"})
+    shutil.rmtree(repo.folder / ".git/objects")
+    (repo.folder / ".git/objects").mkdir()
+    done = project.review(repo.folder)
+    assert done.code != 0
+    assert str(repo.folder) in done.said and "is damaged or incomplete" in done.said, done.said
+
+
 def test_a_repository_without_commits_gives_an_empty_report(project, repo):
     done = project.review(repo.folder)
     assert done.code == 0 and done.hotspots["hottest"] == []

@@ -30,6 +30,9 @@ def main() -> int:
     reader = git.BlobReader(file["root"])
     try:
         content = reader.read(file["blob"])
+    except git.GitError as error:
+        print(f"{file['path']}: {error}", file=sys.stderr)
+        return EX_TEMPFAIL
     finally:
         reader.close()
     with tempfile.TemporaryDirectory(prefix="lint-") as folder:

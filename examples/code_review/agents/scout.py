@@ -14,6 +14,8 @@ agent = mainstay.Agent("scout")
 SHARE = 0.7
 WITHOUT_LIMIT = 60.0
 FIX = "name a folder inside a git repository, such as `--input path=/any/git/repo`"
+REPAIR = ("restore what is missing from another clone; in a partial clone (`--filter`) fetch it "
+          "with `git fetch --refetch --no-filter`")
 
 
 @agent.capability("repo.scan")
@@ -37,6 +39,8 @@ def scan(item, ctx):
     except git.NotARepository as error:
         raise mainstay.Permanent(f"input.path: {error}", code="not_a_repository",
                                  hint=FIX) from None
+    except git.Damaged as error:
+        raise mainstay.Permanent(str(error), code="repository_damaged", hint=REPAIR) from None
     except git.GitTimeout as error:
         raise mainstay.Retryable(str(error), code="git_timeout") from None
     except git.GitError as error:

@@ -24,8 +24,8 @@ def survey(path: str, seconds: float, max_files: int = MAX_FILES,
         about.update(note="the repository has no commits", commits=0, merges=0, authors=0,
                      first=0, last=0, files_in_tree=0, files_known=0, cut="")
         return {"repository": about, "files": [], "cpp_files": []}
-    tree = git.tree(repository.root)
-    past = history.read(repository.root, {f.path for f in tree}, give_up)
+    tree = git.tree(repository.root, commit)
+    past = history.read(repository.root, commit, {f.path for f in tree}, give_up)
     known = [(f, language) for f in tree if (language := source.language_of(git.text_of(f.path)))]
     files = chosen(known, past, repository.root, max_files)
     about.update(

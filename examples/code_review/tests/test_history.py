@@ -33,8 +33,9 @@ def followed_churn(folder, path):
 
 
 def read(repo, seconds=30.0):
-    present = {f.path for f in git.tree(str(repo.folder))} if git.head(str(repo.folder)) else set()
-    return history.read(str(repo.folder), present, time.monotonic() + seconds)
+    root = str(repo.folder)
+    present = {f.path for f in git.tree(root)}
+    return history.read(root, git.head(root), present, time.monotonic() + seconds)
 
 
 def test_plain_commits(repo):
@@ -168,8 +169,8 @@ def test_a_bare_repository_and_one_below_its_top(repo, tmp_path):
 
 
 def test_time_runs_out(repo):
-    repo.commit("one", {"a.c": "x\n"})
-    got = history.read(str(repo.folder), {b"a.c"}, time.monotonic() - 1)
+    commit = repo.commit("one", {"a.c": "x\n"})
+    got = history.read(str(repo.folder), commit, {b"a.c"}, time.monotonic() - 1)
     assert got.cut == "the time for reading it was over"
 
 
@@ -223,7 +224,7 @@ def test_the_whole_history_of_this_project_adds_up():
     if not (root / ".git").exists():
         pytest.skip("the source tree is not a git clone")
     present = {f.path for f in git.tree(str(root))}
-    got = history.read(str(root), present, time.monotonic() + 60)
+    got = history.read(str(root), git.head(str(root)), present, time.monotonic() + 60)
     assert not got.cut or got.cut == "the clone is shallow"
     text = subprocess.run(["git", "-C", str(root), "log", "--numstat", "-M", "--format="],
                           capture_output=True, check=True, timeout=60).stdout
