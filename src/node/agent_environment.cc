@@ -42,6 +42,8 @@ bool names_a_secret(std::string_view variable) {
 Variables common_variables(const NodeOptions& options, const model::AgentSpec& spec,
                            const model::AgentName& agent, model::AgentKind kind) {
   Variables variables = options.inherited_environment;
+  // Python holds back what it prints to a pipe until it ends, and loses it when it is killed.
+  variables["PYTHONUNBUFFERED"] = "1";
   set_own(spec, variables);
   if (!options.python_path.empty()) {
     std::string& path = variables["PYTHONPATH"];

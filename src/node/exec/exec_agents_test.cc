@@ -103,6 +103,19 @@ TEST_F(ExecAgentsTest, OnlyTheVariablesThatTheSpecNamesArePassedOn) {
   EXPECT_EQ(outcome.output->view(), "\"secret//file/none\"");
 }
 
+TEST_F(ExecAgentsTest, PythonIsToldNotToHoldBackWhatItPrintsUnlessTheSpecSaysOtherwise) {
+  TestNode node(dir_.path());
+  auto spec = std::make_shared<model::AgentSpec>(
+      *spec_of({"/bin/sh", "-c", "printf '\"%s\"' \"$PYTHONUNBUFFERED\""}, model::AgentKind::exec));
+  auto outcome = run(node, work(spec));
+  ASSERT_TRUE(outcome.output) << outcome.error->message;
+  EXPECT_EQ(outcome.output->view(), "\"1\"");
+  spec->environment = {{"PYTHONUNBUFFERED", ""}};
+  outcome = run(node, work(spec));
+  ASSERT_TRUE(outcome.output) << outcome.error->message;
+  EXPECT_EQ(outcome.output->view(), "\"\"");
+}
+
 TEST_F(ExecAgentsTest, StderrIsLogLinesInTheItemsContext) {
   TestNode node(dir_.path());
   auto assign = shell_work("echo looking >&2; echo null");

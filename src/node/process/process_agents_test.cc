@@ -79,7 +79,7 @@ TEST_F(ProcessAgentsTest, A13SeesOnlyItsOwnEnvironmentAndDescriptors) {
   EXPECT_EQ(names->message,
             "names LC_CTYPE MAINSTAY_AGENT MAINSTAY_ENV MAINSTAY_INCARNATION MAINSTAY_INSTANCE "
             "MAINSTAY_KIND MAINSTAY_LINK MAINSTAY_PROJECT MAINSTAY_START_ID MAINSTAY_TOKEN OWN "
-            "PATH");  // LC_CTYPE is made by Python itself (PEP 538)
+            "PATH PYTHONUNBUFFERED");  // LC_CTYPE is made by Python itself (PEP 538)
   std::string token = node.wait_for_log("token ")->message.substr(6);
   EXPECT_TRUE(token.starts_with("ms_ag_"));
   EXPECT_EQ(platform::sha256_hex(token), started.token_sha256);
@@ -87,6 +87,27 @@ TEST_F(ProcessAgentsTest, A13SeesOnlyItsOwnEnvironmentAndDescriptors) {
   EXPECT_EQ(node.wait_for_log("fds ")->message, "fds [0, 1, 2]");
   EXPECT_EQ(node.wait_for_log("where ")->message, "where " + (dir_ / "work") + " mine 7");
   EXPECT_TRUE(node.wait_for<ProcessExited>()->status.clean());
+}
+
+/// What Python prints is a log line at once, and stays one when the process is killed.
+TEST_F(ProcessAgentsTest, WhatPythonPrintsIsNotHeldBack) {
+  TestNode node(dir_.path());
+  auto spec = std::make_shared<model::AgentSpec>(
+      *python_agent("import os, signal\nprint('said')\nos.kill(os.getpid(), signal.SIGKILL)\n"));
+  start(node, spec, 1);
+  EXPECT_TRUE(node.wait_for_log("said"));
+  EXPECT_TRUE(node.wait_for<ProcessExited>());
+}
+
+TEST_F(ProcessAgentsTest, TheFleetFileMayHavePythonHoldBackWhatItPrints) {
+  TestNode node(dir_.path());
+  auto spec = std::make_shared<model::AgentSpec>(
+      *python_agent("import os\nprint('is', repr(os.environ['PYTHONUNBUFFERED']))\n"));
+  spec->environment = {{"PYTHONUNBUFFERED", ""}};
+  start(node, spec, 1);
+  auto line = node.wait_for_log("is ");
+  ASSERT_TRUE(line);
+  EXPECT_EQ(line->message, "is ''");
 }
 
 /// Faults A14: permanent failures are told as such, before anything counts as started.
