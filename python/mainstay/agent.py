@@ -10,6 +10,7 @@
 """
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -18,7 +19,7 @@ import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, TypeVar
 
 from . import logs
 from .context import Context
@@ -83,7 +84,10 @@ class Agent:
         self._handler: Optional[logging.Handler] = None
         # Anything in it means: stop. Unlike an Event's, its put is safe in a signal handler.
         self._stop: "queue.SimpleQueue[None]" = queue.SimpleQueue()
+        # Read and write end of a pipe, kept for good: who wakes never writes to another's file.
+        self._wake_pipe: Optional[tuple[int, int]] = None
         self._stop_grace = grace
+        self._pid = os.getpid()
         self._interrupted = False
         self._signals = 0
         self._started_at = time.monotonic()
@@ -139,20 +143,19 @@ class Agent:
         Exits the process with 77 when the daemon refuses the token, 78 when the environment is
         not one that Mainstay made, 130 after Ctrl-C; returns after an orderly end.
         """
-        main = threading.current_thread() is threading.main_thread()
-        if main:
-            before = {s: signal.signal(s, self._on_signal)
-                      for s in (signal.SIGTERM, signal.SIGINT)}
         try:
-            self.start()
-            self._stop.get()
-            self._shut_down()
+            if threading.current_thread() is threading.main_thread():
+                with self._hearing_signals() as woken:
+                    self.start()
+                    while self._stop.empty():
+                        os.read(woken, 64)
+                    self._shut_down()
+            else:
+                self.start()
+                self._stop.get()
+                self._shut_down()
         except EnvironmentInvalid as error:
             sys.exit(_say(f"{error.message} (hint: {error.hint})", EXIT_CONFIGURATION))
-        finally:
-            if main:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
         self._exit_if_refused()
         if self._interrupted:
             sys.exit(EXIT_INTERRUPTED)
@@ -186,14 +189,43 @@ class Agent:
     def _keep_linked(self) -> None:
         assert self._link is not None
         self._ended = self._link.run()
+        self._ask_to_stop()
+
+    @contextlib.contextmanager
+    def _hearing_signals(self) -> Iterator[int]:
+        """SIGTERM and SIGINT ask to stop; gives a descriptor that can be read when one came.
+
+        A wait for a lock sleeps on when the signal came just before it; a byte in a pipe stays.
+        """
+        self._pid = os.getpid()
+        if self._wake_pipe is None:
+            self._wake_pipe = os.pipe()
+            os.set_blocking(self._wake_pipe[1], False)
+        former_fd = signal.set_wakeup_fd(self._wake_pipe[1], warn_on_full_buffer=False)
+        former = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield self._wake_pipe[0]
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(former_fd)
+
+    def _ask_to_stop(self) -> None:
         self._stop.put(None)
+        if self._wake_pipe is not None:
+            with contextlib.suppress(BlockingIOError):  # full: it is woken already
+                os.write(self._wake_pipe[1], b"\0")
 
     def _on_signal(self, number: int, frame: Any) -> None:
+        if os.getpid() != self._pid:  # a child that a handler forked: no agent, it just ends
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         self._signals += 1
         self._interrupted = self._interrupted or number == signal.SIGINT
         if self._signals > 1:  # asked twice: now
             os._exit(EXIT_INTERRUPTED if self._interrupted else 128 + number)
-        self._stop.put(None)
+        self._ask_to_stop()
 
     def _shut_down(self) -> None:
         outbox, workers, link, thread = (self._outbox, self._workers, self._link,
@@ -262,7 +294,7 @@ class Agent:
         if message.HasField("drain"):
             if message.drain.grace_ms:
                 self._stop_grace = message.drain.grace_ms / 1000
-            self._stop.put(None)
+            self._ask_to_stop()
 
     def _emit(self, line: logs.Line) -> None:
         outbox = self._outbox

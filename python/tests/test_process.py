@@ -38,6 +38,20 @@ def spawn(item, ctx):
     import subprocess
     return subprocess.run(["echo", "hi"], capture_output=True, text=True).stdout
 
+@agent.capability("elsewhere")
+def elsewhere(item, ctx):
+    import signal, threading
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+@agent.capability("fork")
+def fork(item, ctx):
+    import multiprocessing
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join(20)
+    return child.exitcode
+
 agent.run()
 print("after run")
 """
@@ -103,6 +117,18 @@ def test_a_signal_is_heard_at_any_moment_of_the_start(spawn, link):
         threading.Event().wait(chance.random() * 0.004)
         assert process.end(signal.SIGTERM) == (0, "after run\n", "")
         link.connections.clear()
+
+
+def test_a_signal_that_another_thread_took_is_heard(spawn, link):
+    """As one is that comes just before the main thread waits: nothing interrupts its wait."""
+    process = spawn()
+    link.assign("elsewhere", b"null")
+    assert process.end() == (0, "after run\n", "")
+
+
+def test_a_child_that_a_handler_forked_can_be_terminated(spawn, link):
+    spawn()
+    assert link.wait_result(link.assign("fork", b"null")).output_json == b"-15"
 
 
 def test_a_second_signal_means_now(spawn, link):
