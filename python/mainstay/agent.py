@@ -19,9 +19,10 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Mapping, Optional, TypeVar
 
-from . import logs
+from . import logs, output, threads
 from .context import Context
 from .errors import EnvironmentInvalid
 from .item import AttemptKey, Item
@@ -53,13 +54,17 @@ class Agent:
 
     def __init__(self, name: Optional[str] = None, *, slots: Optional[int] = None,
                  grace: float = 10.0, log_level: Optional[str] = None,
-                 capture_logging: bool = True) -> None:
+                 capture_logging: bool = True, capture_output: bool = True,
+                 inherit_context: bool = True) -> None:
         """`name`: by default MAINSTAY_AGENT, and always that when it is set.
 
         `slots`: work items at a time; by default what the fleet file says.
         `grace`: seconds that running handlers get when the agent is told to stop.
         `log_level`: lines below it are not sent; by default the daemon's setting `log.level`.
         `capture_logging`: send the lines of Python's `logging`, if nothing else handles them.
+        `capture_output`: what a handler prints is logged under its work item, where Mainstay
+        started the process.
+        `inherit_context`: plain threads and thread pools belong to the item that started them.
         """
         self.name = os.environ.get("MAINSTAY_AGENT") or name or "agent"
         self.slots = slots
@@ -71,6 +76,8 @@ class Agent:
         self._threshold = logs.LEVELS[log_level or "DEBUG"]
         self._settings = from_environment()
         self._capture_logging = capture_logging
+        self._capture_output = capture_output
+        self._inherit_context = inherit_context
         self._handlers: Dict[str, Handler] = {}
         #: Shown with every error report, for example `agent.state["session_active"] = True`.
         self.state: Dict[str, Any] = {}
@@ -87,7 +94,7 @@ class Agent:
         # Read and write end of a pipe, kept for good: who wakes never writes to another's file.
         self._wake_pipe: Optional[tuple[int, int]] = None
         self._stop_grace = grace
-        self._pid = os.getpid()
+        self._former_signals: Dict[int, Any] = {}
         self._interrupted = False
         self._signals = 0
         self._started_at = time.monotonic()
@@ -176,6 +183,10 @@ class Agent:
         if self._capture_logging and not root.handlers:
             self._handler = logs.LogHandler(sink=self._emit)
             root.addHandler(self._handler)
+        if self._inherit_context:
+            threads.inheritance.install()
+        if self._capture_output and os.environ.get("MAINSTAY_START_ID"):
+            output.capture.install()
         self._link_thread = threading.Thread(target=self._keep_linked, name="mainstay-link",
                                              daemon=True)
         self._link_thread.start()
@@ -197,18 +208,24 @@ class Agent:
 
         A wait for a lock sleeps on when the signal came just before it; a byte in a pipe stays.
         """
-        self._pid = os.getpid()
         if self._wake_pipe is None:
             self._wake_pipe = os.pipe()
             os.set_blocking(self._wake_pipe[1], False)
         former_fd = signal.set_wakeup_fd(self._wake_pipe[1], warn_on_full_buffer=False)
-        former = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._former_signals[number] = signal.signal(number, self._on_signal)
+        _hearing.add(self)
         try:
             yield self._wake_pipe[0]
         finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
-            signal.set_wakeup_fd(former_fd)
+            _hearing.discard(self)
+            self._hear_no_signals(former_fd)
+
+    def _hear_no_signals(self, former_fd: int) -> None:
+        for number, handler in self._former_signals.items():
+            signal.signal(number, handler)
+        self._former_signals.clear()
+        signal.set_wakeup_fd(former_fd)
 
     def _ask_to_stop(self) -> None:
         self._stop.put(None)
@@ -217,10 +234,6 @@ class Agent:
                 os.write(self._wake_pipe[1], b"\0")
 
     def _on_signal(self, number: int, frame: Any) -> None:
-        if os.getpid() != self._pid:  # a child that a handler forked: no agent, it just ends
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-            return
         self._signals += 1
         self._interrupted = self._interrupted or number == signal.SIGINT
         if self._signals > 1:  # asked twice: now
@@ -248,6 +261,10 @@ class Agent:
         logs.process_sinks.remove(self._emit)
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
+        if self._inherit_context:
+            threads.inheritance.remove()
+        if self._capture_output:
+            output.capture.remove()
         self._outbox = self._workers = self._link = self._link_thread = None
 
     def _exit_if_refused(self) -> None:
@@ -341,6 +358,16 @@ def link_environment() -> tuple[str, str]:
         error.hint = f"apt-get install {' '.join(packages)}, or name another Python in fleet.yaml"
         raise error
     return os.environ["MAINSTAY_LINK"], os.environ["MAINSTAY_TOKEN"]
+
+
+def _after_fork() -> None:
+    """A child that a handler forked is no agent: a signal ends it as it ends any process."""
+    for agent in list(_hearing):
+        agent._hear_no_signals(-1)
+
+
+_hearing: "weakref.WeakSet[Agent]" = weakref.WeakSet()
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _say(message: str, code: int) -> int:

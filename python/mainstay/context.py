@@ -59,6 +59,8 @@ class Context:
         #: `ctx.log.info("reading", path=p)`; also debug, warning, error, critical, exception.
         self.log = Logger(self.sink, "", self, log_threshold)
         self.usages: List[Usage] = []
+        #: True once the handler has returned; threads that it left behind are not of this item.
+        self.ended = False
         self._outlet = outlet
         self._arrived = time.monotonic()
         self._cancelled = threading.Event()

@@ -6,6 +6,7 @@ one; handlers run in this module's own threads. Every accepted attempt gives exa
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import queue
 import threading
@@ -13,7 +14,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
-from . import failure, results, scope
+from . import failure, output, results, scope
 from ._proto import link_pb2 as pb
 from .context import Context
 from .item import AttemptKey
@@ -48,6 +49,7 @@ class Workers:
         self._spawn_asked = False
         self._ended_now: List[Tuple[Context, pb.AttemptResult]] = []
         self._tasks: Dict[AttemptKey, "asyncio.Task[None]"] = {}
+        self._outside = contextvars.copy_context()
         self.done = 0
 
     def set_slots(self, slots: int) -> None:
@@ -184,15 +186,19 @@ class Workers:
             self._finish(context, result)
 
     def _call(self, context: Context) -> pb.AttemptResult:
+        # In a context of its own: what a handler sets in context variables ends with the item.
+        return contextvars.copy_context().run(self._call_here, context)
+
+    def _call_here(self, context: Context) -> pb.AttemptResult:
         started = time.monotonic()
-        token = scope._context.set(context)
+        scope._context.set(context)
         try:
             context.raise_if_cancelled()
             value = self._handlers[context.item.capability](context.item, context)
         except BaseException as error:  # a handler must not end the agent, SystemExit included
             return results.failed(context, failure.report(error, context), started)
         finally:
-            scope._context.reset(token)
+            _ended(context)
         return results.succeeded(context, value, started)
 
     # -- async handlers ---------------------------------------------------------------------------
@@ -249,11 +255,14 @@ class Workers:
             raise
         except BaseException as error:
             result = results.failed(context, failure.report(error, context), started)
+        finally:
+            _ended(context)
         # Those that end in one pass of the loop are reported together: each report on its own
         # would hand the interpreter to the writer's thread and back.
         self._ended_now.append((context, result))
         if len(self._ended_now) == 1:
-            asyncio.get_running_loop().call_soon(self._finish_ended)
+            # In no item's context: the next items' tasks would begin with what this one set.
+            asyncio.get_running_loop().call_soon(self._finish_ended, context=self._outside)
 
     def _finish_ended(self) -> None:
         ended, self._ended_now = self._ended_now, []
@@ -265,6 +274,11 @@ class Workers:
         if task.cancelled():  # before its first step: the coroutine never ran
             report = failure.plain("cancelled", "cancelled", "cancelled before its start", context)
             self._finish(context, results.failed(context, report, None))
+
+
+def _ended(context: Context) -> None:
+    context.ended = True
+    output.ended(context)
 
 
 def is_async(handler: Handler) -> bool:

@@ -46,8 +46,14 @@ def elsewhere(item, ctx):
 @agent.capability("fork")
 def fork(item, ctx):
     import multiprocessing
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    here, there = multiprocessing.Pipe()
+
+    def ready():
+        there.send("ready")
+        time.sleep(60)
+    child = multiprocessing.get_context("fork").Process(target=ready)
     child.start()
+    here.recv()  # a signal just after the fork Python itself throws away
     child.terminate()
     child.join(20)
     return child.exitcode
