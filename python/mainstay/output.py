@@ -22,9 +22,8 @@ from .item import AttemptKey
 
 #: Longer text without an end of line is taken as a line.
 MAX_BEGUN = 64 * 1024
-#: A longer line is written as several: the daemon cuts at 64 KiB, and half an object is none.
+#: A longer line is cut, and says so: the daemon cuts at 64 KiB, and half an object is none.
 MAX_BYTES = 60_000
-PIECE = 4096
 
 _Key = Union[AttemptKey, int]
 
@@ -100,7 +99,7 @@ class ItemStream:
             self.real.write("".join(line + "\n" for line in lines))
         else:
             place = _place(context)
-            text = "".join(part + "\n" for line in lines for part in _structured(line, place))
+            text = "".join(_structured(line, place) + "\n" for line in lines)
             self.real.write("\n" + text if self._mid_line else text)
         self._mid_line = False
 
@@ -112,8 +111,8 @@ def _place(context: ContextView) -> Dict[str, Any]:
     return place
 
 
-def _structured(line: str, place: Dict[str, Any]) -> List[str]:
-    """The line as a JSON object, or several; one that is such an object gets the ids beside."""
+def _structured(line: str, place: Dict[str, Any]) -> str:
+    """The line as a JSON object; one that is such an object already gets the ids beside."""
     if line.startswith("{") and len(line) < MAX_BYTES:
         try:
             said = json.loads(line)
@@ -121,12 +120,14 @@ def _structured(line: str, place: Dict[str, Any]) -> List[str]:
             said = {}
         if any(isinstance(said.get(key), str) for key in ("message", "msg", "event")):
             inner = json.dumps({key: value for key, value in place.items() if key not in said})
-            return [inner[:-1] + ", " + line[1:] if inner != "{}" else line]
+            return inner[:-1] + ", " + line[1:] if inner != "{}" else line
     whole = json.dumps({"message": line, **place})  # plain ASCII: characters are bytes
-    if len(whole) <= MAX_BYTES:
-        return [whole]
-    return [json.dumps({"message": line[at:at + PIECE], **place})
-            for at in range(0, len(line), PIECE)]
+    kept = len(line)
+    while len(whole) > MAX_BYTES:
+        kept = kept * MAX_BYTES // (len(whole) + 200)
+        cut = len(line[kept:].encode("utf-8", "surrogatepass"))
+        whole = json.dumps({"message": line[:kept], "truncated_bytes": cut, **place})
+    return whole
 
 
 class Capture:
