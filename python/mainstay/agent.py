@@ -248,9 +248,9 @@ class Agent:
         if self._ended is None:
             workers.drain()
             if not workers.wait_idle(self._stop_grace):
-                workers.abandon("agent_lost", f"the agent {self.name} stopped after its grace of "
-                                              f"{self._stop_grace:g} s")
-                workers.wait_idle(CANCEL_SECONDS)
+                workers.give_back(f"the agent {self.name} stops, and its handler was not done "
+                                  f"after a grace of {self._stop_grace:g} s")
+                workers.wait_ended(CANCEL_SECONDS)
             outbox.wait_acknowledged(ACKNOWLEDGE_SECONDS)
             link.finish()
             outbox.say_goodbye()

@@ -106,14 +106,24 @@ class Workers:
         with self._changed:
             return self._changed.wait_for(lambda: not self._running, max(0.0, seconds))
 
-    def abandon(self, code: str, message: str) -> None:
-        """Tells what still runs to stop and reports it as failed without waiting for it."""
+    def give_back(self, message: str) -> None:
+        """Reports what still runs as given back, without waiting for it, and tells it to stop.
+
+        It is not the handlers' failure that the agent stops: the daemon hands these items out
+        again and counts no try. What the handlers return later is nobody's.
+        """
         with self._changed:
             left = list(self._running.values())
         for context in left:
-            context._cancel(message)
-            report = failure.plain("error", code, message, context)
+            report = failure.plain("refused", "agent_stopping", message, context)
             self._finish(context, results.failed(context, report, None))
+            context._cancel(message)
+
+    def wait_ended(self, seconds: float) -> bool:
+        """Waits until no handler runs any more, reported or not; False when that took longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._sync_running and not self._tasks,
+                                          max(0.0, seconds))
 
     def stop(self) -> None:
         """Ends the idle threads and the event loop; threads stuck in a handler are left."""
@@ -183,6 +193,8 @@ class Workers:
             result = self._call(context)
             with self._changed:
                 self._sync_running -= 1
+                if not self._sync_running:
+                    self._changed.notify_all()
             self._finish(context, result)
 
     def _call(self, context: Context) -> pb.AttemptResult:
@@ -270,7 +282,10 @@ class Workers:
             self._finish(context, result)
 
     def _ended(self, context: Context, task: "asyncio.Task[None]") -> None:
-        self._tasks.pop(context.item.key, None)
+        with self._changed:
+            self._tasks.pop(context.item.key, None)
+            if not self._tasks:
+                self._changed.notify_all()
         if task.cancelled():  # before its first step: the coroutine never ran
             report = failure.plain("cancelled", "cancelled", "cancelled before its start", context)
             self._finish(context, results.failed(context, report, None))

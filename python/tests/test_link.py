@@ -1,4 +1,5 @@
 """Losing the daemon and finding it again: nothing that was done is lost, nothing is done twice."""
+import asyncio
 import json
 import random
 import threading
@@ -192,7 +193,7 @@ def test_drain_finishes_what_runs_gives_back_the_rest_and_says_goodbye(link):
     assert not runner.is_alive() and connection.goodbye
 
 
-def test_what_outlasts_the_grace_is_reported_and_left(link):
+def test_what_outlasts_the_grace_is_given_back_and_left(link):
     agent = mainstay.Agent()
     release, stopped = threading.Event(), []
 
@@ -206,8 +207,37 @@ def test_what_outlasts_the_grace_is_reported_and_left(link):
     connection = link.wait_connection()
     agent.stop(grace=0.05)
     failure = link.wait_result(work).failure
-    assert (failure.kind, failure.code, failure.permanent) == ("error", "agent_lost", False)
+    assert (failure.kind, failure.code, failure.permanent) == ("refused", "agent_stopping", False)
+    assert "its handler was not done after a grace of 0.05 s" in failure.message
     assert connection.goodbye
     release.set()
     until(lambda: stopped)
     assert stopped == [True]
+    assert len(link.results[work]) == 1
+
+
+def test_handlers_that_heed_the_stop_may_clean_up_before_the_agent_leaves(link):
+    agent = mainstay.Agent()
+    link.slots = 2
+    cleaned = []
+
+    @agent.capability("sync")
+    def sync(item, ctx):
+        while not ctx.wait_cancelled(20):
+            pass
+        cleaned.append("sync")
+        return "in part"
+
+    @agent.capability("async")
+    async def forever(item, ctx):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaned.append("async")
+    agent.start()
+    works = [link.assign("sync"), link.assign("async")]
+    until(lambda: len(agent._workers.held()) == 2 and agent._workers._tasks)
+    agent.stop(grace=0.05)
+    assert sorted(cleaned) == ["async", "sync"]
+    for work in works:  # half a job is not its output, and the stop is no failure of the handler
+        assert [r.failure.code for r in link.results[work]] == ["agent_stopping"]
