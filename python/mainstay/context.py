@@ -1,6 +1,7 @@
 """The second argument of a handler: everything it may say and ask while it works."""
 from __future__ import annotations
 
+import operator
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Protocol
@@ -10,9 +11,18 @@ from .item import Item
 from .logs import Line, Logger
 from .settings import Settings
 from .spans import ActiveSpan, new_id, split_trace_parent
+from .text import bounded, clean
 
 if TYPE_CHECKING:
     from .agent import Agent
+
+
+#: Bytes of a progress message, a model or a provider, and rows of usage; the daemon keeps no more.
+MAX_PROGRESS_TEXT = 8 * 1024
+MAX_NAME = 256
+MAX_USAGES = 256
+#: Counts are 64 bits on the wire.
+MAX_COUNT = 2**63 - 1
 
 
 class Outlet(Protocol):
@@ -81,7 +91,8 @@ class Context:
         value = float(fraction)
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"progress: fraction must be 0 to 1, got {fraction!r}")
-        self._outlet.put_progress(self.item, value, message)
+        text = _text("progress: message", message)
+        self._outlet.put_progress(self.item, value, bounded(text, MAX_PROGRESS_TEXT))
 
     def usage(self, *, provider: str = "", model: str = "", prompt_tokens: int = 0,
               completion_tokens: int = 0, cached_tokens: int = 0, reasoning_tokens: int = 0,
@@ -90,34 +101,41 @@ class Context:
 
         `llm_requests` is 1 when a model or tokens are named, else 0, unless it is given.
         """
-        tokens = prompt_tokens + completion_tokens + cached_tokens + reasoning_tokens
-        if llm_requests is None:
-            llm_requests = 1 if model or tokens else 0
+        provider = bounded(_text("usage: provider", provider), MAX_NAME)
+        model = bounded(_text("usage: model", model), MAX_NAME)
         counts = {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens,
                   "cached_tokens": cached_tokens, "reasoning_tokens": reasoning_tokens,
-                  "llm_requests": llm_requests, "api_calls": api_calls}
-        for name, count in counts.items():
-            if int(count) < 0:
-                raise ValueError(f"usage: {name} must not be negative, got {count!r}")
+                  "api_calls": api_calls}
+        counts = {name: _count(name, count) for name, count in counts.items()}
+        if llm_requests is None:
+            tokens = sum(counts.values()) - counts["api_calls"]
+            llm_requests = 1 if model or tokens else 0
+        counts["llm_requests"] = _count("llm_requests", llm_requests)
         with self._lock:
             row = self._usage_row(provider, model)
-            for name, count in counts.items():
-                setattr(row, name, getattr(row, name) + int(count))
+            sums = {name: getattr(row, name) + count for name, count in counts.items()}
+            for name, total in sums.items():
+                _count(name, total)
+            for name, total in sums.items():
+                setattr(row, name, total)
 
     def _usage_row(self, provider: str, model: str) -> Usage:
         for row in self.usages:
             if row.provider == provider and row.model == model:
                 return row
+        if len(self.usages) >= MAX_USAGES:
+            raise ValueError(f"usage: an attempt may name at most {MAX_USAGES} models, and "
+                             f"{model!r} is one more")
         self.usages.append(Usage(provider, model))
         return self.usages[-1]
 
     def span(self, name: str, **attributes: Any) -> ActiveSpan:
         """`with ctx.span("parse", path=p):` times a part of the work; spans nest."""
-        return ActiveSpan(self, name, attributes)
+        return ActiveSpan(self, _text("span: name", name), attributes)
 
     def component(self, name: str) -> Logger:
         """A logger whose lines go to their own file of the step, for example "metrics"."""
-        return self.log.component(name)
+        return self.log.component(_text("component: name", name))
 
     # -- time and cancellation --------------------------------------------------------------
 
@@ -191,3 +209,24 @@ class Context:
 
     def _span_ended(self, span: ActiveSpan) -> None:
         self._outlet.put_span(self.item, span)
+
+
+def _text(what: str, value: object) -> str:
+    """Clean text; TypeError when it is none, where the caller is wrong."""
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text, got {type(value).__name__}: {value!r}")
+    return clean(str(value))
+
+
+def _count(name: str, value: Any) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"usage: {name} must be a whole number, got "
+                        f"{type(value).__name__}: {value!r}") from None
+    if number < 0:
+        raise ValueError(f"usage: {name} must not be negative, got {value!r}")
+    if number > MAX_COUNT:
+        raise ValueError(f"usage: {name} must be below 2**63, got a number of "
+                         f"{number.bit_length()} bits")
+    return number

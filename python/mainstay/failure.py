@@ -1,7 +1,6 @@
 """What is reported when a handler fails (WRK-10): a code, a message, and what surrounded it."""
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from . import errors
 from .agent_errors import HandlerError
+from .shown_json import object_text
+from .text import bounded, shown
 from .version import VERSION
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 TRACEBACK_LIMIT = 16 * 1024
 DESCRIPTION_EXCERPT = 160
 MESSAGE_LIMIT = 4 * 1024
+CODE_LIMIT = 128
+#: Bytes. The daemon takes 64 KiB, and what it redacts may become longer.
+CONTEXT_LIMIT = 60 * 1024
 
 
 @dataclass(frozen=True)
@@ -56,17 +60,21 @@ def environment() -> Dict[str, str]:
     return dict(_environment)
 
 
-def clipped(text: str, limit: int) -> str:
-    """`text`, or its two ends with a mark between them when it is longer than `limit`."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
-
-
 def report(error: BaseException, context: "Context") -> FailureReport:
-    """The report for an exception that left the handler."""
-    kind, code, permanent = "error", type(error).__name__, False
+    """The report for an exception that left the handler.
+
+    Never raises: an exception whose text, fields or surroundings are broken is reported with what
+    can be told of it, or its attempt would never end.
+    """
+    try:
+        return _report(error, context)
+    except BaseException as trouble:  # MemoryError; or SystemExit out of a property
+        return FailureReport("error", "handler_failed", f"{type(error).__name__} (more cannot be "
+                             f"told: reading it raises {type(trouble).__name__})")
+
+
+def _report(error: BaseException, context: "Context") -> FailureReport:
+    kind, code, permanent = "error", shown(type(error).__name__), False
     hint, fields = "", {}  # type: str, Dict[str, Any]
     if isinstance(error, HandlerError):
         code, permanent, hint, fields = error.code, error.permanent, error.hint, error.fields
@@ -79,22 +87,30 @@ def report(error: BaseException, context: "Context") -> FailureReport:
     elif cancelled and context.time_left == 0.0:
         code, permanent = "attempt_timeout", False
     body = surroundings(context)
-    body["traceback"] = without_token(clipped(
-        "".join(traceback.format_exception(type(error), error, error.__traceback__)),
-        TRACEBACK_LIMIT))
+    body["traceback"] = bounded(without_token(_traceback(error)), TRACEBACK_LIMIT)
     if hint:
         body["hint"] = hint
     if fields:
         body["fields"] = fields
-    message = without_token(clipped(str(error) or type(error).__name__, MESSAGE_LIMIT))
-    return FailureReport(kind, code, message, permanent, _text(body))
+    message = bounded(without_token(shown(error)), MESSAGE_LIMIT) or code
+    return FailureReport(kind, bounded(shown(code), CODE_LIMIT), message, bool(permanent),
+                         _text(body))
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return shown("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    except BaseException as trouble:  # a SyntaxError of odd fields, say
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        return shown(f"{frames}{type(error).__name__} (its words raise {type(trouble).__name__})")
 
 
 def plain(kind: str, code: str, message: str, context: Optional["Context"],
           permanent: bool = False) -> FailureReport:
     """A report that no exception stands behind."""
     body = surroundings(context) if context is not None else {}
-    return FailureReport(kind, code, message, permanent, _text(body))
+    return FailureReport(kind, code, bounded(shown(message), MESSAGE_LIMIT), permanent,
+                         _text(body))
 
 
 def surroundings(context: "Context") -> Dict[str, Any]:
@@ -103,9 +119,12 @@ def surroundings(context: "Context") -> Dict[str, Any]:
     body: Dict[str, Any] = {
         "phase": item.phase, "work_id": item.id, "capability": item.capability,
         "attempt": item.attempt, "run_id": item.run_id, "stage": item.stage,
-        "description": clipped(item.description, DESCRIPTION_EXCERPT)}
+        "description": bounded(item.description, DESCRIPTION_EXCERPT)}
     if context.agent is not None:
-        body["agent"] = context.agent.state_report()
+        try:
+            body["agent"] = context.agent.state_report()
+        except Exception as error:  # the handler's own: no mapping, or one that raises
+            body["agent"] = {"state": f"unreadable: {type(error).__name__}: {shown(error)}"}
     body["environment"] = environment()
     return body
 
@@ -117,4 +136,5 @@ def without_token(text: str) -> str:
 
 
 def _text(body: Dict[str, Any]) -> str:
-    return json.dumps(body, default=str, ensure_ascii=False)
+    # Tokens are of characters that JSON does not escape.
+    return without_token(object_text(body, CONTEXT_LIMIT))

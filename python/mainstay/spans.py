@@ -1,13 +1,13 @@
 """Spans: named, timed parts of a handler's work, nested by the context they are opened in."""
 from __future__ import annotations
 
-import json
 import os
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Type
 
 from . import scope
+from .text import shown
 
 if TYPE_CHECKING:
     from .context import Context
@@ -56,7 +56,7 @@ class ActiveSpan:
     def fail(self, message: str) -> None:
         """Marks the span as failed without an exception leaving it."""
         self.failed = True
-        self.status_message = message
+        self.status_message = shown(message)
 
     def __enter__(self) -> "ActiveSpan":
         outer = scope._span.get()
@@ -70,14 +70,12 @@ class ActiveSpan:
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
-        scope._span.reset(self._token)
+        try:
+            scope._span.reset(self._token)
+        except ValueError:  # ended in another task or thread than it began in
+            pass
         # The duration is monotonic: a step of the wall clock cannot make it negative.
         self.end_micros = self.start_micros + int((time.monotonic() - self._started) * 1e6)
         if error is not None:
-            self.fail(f"{type(error).__name__}: {error}")
+            self.fail(f"{type(error).__name__}: {shown(error)}")
         self._context._span_ended(self)
-
-
-def json_object(value: Dict[str, Any]) -> str:
-    """JSON text of a mapping; values that JSON does not know become their `str`."""
-    return json.dumps(value, default=str, ensure_ascii=False) if value else ""
