@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import os
 import platform
@@ -27,6 +28,7 @@ from .context import Context
 from .errors import EnvironmentInvalid
 from .item import AttemptKey, Item
 from .settings import Settings, from_environment, from_welcome
+from .text import clean
 from .version import VERSION
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ EXIT_INTERRUPTED = 130
 #: How long after its handlers are done an agent waits for the daemon to take the results.
 ACKNOWLEDGE_SECONDS = 2.0
 GOODBYE_SECONDS = 1.0
+#: The daemon takes no more.
+MAX_SLOTS = 4096
 CANCEL_SECONDS = 1.0
 
 
@@ -67,6 +71,9 @@ class Agent:
         `inherit_context`: plain threads and thread pools belong to the item that started them.
         """
         self.name = os.environ.get("MAINSTAY_AGENT") or name or "agent"
+        if slots is not None and (not isinstance(slots, int) or not 1 <= slots <= MAX_SLOTS):
+            raise ValueError(f"slots: expected a whole number from 1 to {MAX_SLOTS}, "
+                             f"got {slots!r}")
         self.slots = slots
         self.grace = grace
         if log_level is not None and log_level not in logs.LEVELS:
@@ -121,11 +128,16 @@ class Agent:
         def register(handler: H) -> H:
             if name in self._handlers:
                 raise ValueError(f"capability {name!r} has a handler already: "
-                                 f"{self._handlers[name].__qualname__}")
+                                 f"{_name_of(self._handlers[name])}")
+            if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+                raise TypeError(f"capability {name!r}: {_name_of(handler)} is a generator; a "
+                                "handler returns its output, and reports by ctx.progress")
             self._handlers[name] = handler
             return handler
         if not isinstance(name, str) or not name:
             raise TypeError("capability: expected its name, as in @agent.capability(\"a.b\")")
+        if clean(name) != name:
+            raise ValueError(f"capability: {name!r} is not valid Unicode")
         return register
 
     @property
@@ -199,8 +211,10 @@ class Agent:
 
     def _keep_linked(self) -> None:
         assert self._link is not None
-        self._ended = self._link.run()
-        self._ask_to_stop()
+        try:
+            self._ended = self._link.run()
+        finally:
+            self._ask_to_stop()
 
     @contextlib.contextmanager
     def _hearing_signals(self) -> Iterator[int]:
@@ -368,6 +382,10 @@ def _after_fork() -> None:
 
 _hearing: "weakref.WeakSet[Agent]" = weakref.WeakSet()
 os.register_at_fork(after_in_child=_after_fork)
+
+
+def _name_of(handler: Handler) -> str:
+    return getattr(handler, "__qualname__", None) or repr(handler)
 
 
 def _say(message: str, code: int) -> int:

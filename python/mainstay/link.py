@@ -9,7 +9,10 @@ from __future__ import annotations
 import enum
 import os
 import random
+import sys
 import threading
+import time
+import traceback
 from dataclasses import dataclass
 from typing import Callable, Iterator, Optional
 
@@ -26,6 +29,11 @@ from .outbox import Outbox  # noqa: E402
 
 BACKOFF_MIN = 0.05
 BACKOFF_MAX = 5.0
+#: A connection that was welcomed and lost before this many seconds is waited after as one that
+#: failed, up to the backoff of this many failures: a message that the daemon never takes, sent
+#: again and again, must not become a storm.
+STEADY_SECONDS = 1.0
+UNSTEADY_FAILURES = 5
 #: Longer than the daemon takes to judge a hello: its verdict is better than our guess.
 WELCOME_TIMEOUT = 15.0
 MAX_MESSAGE = 64 << 20
@@ -71,6 +79,13 @@ def backoff(failures: int, chance: Callable[[], float] = random.random) -> float
     return chance() * min(BACKOFF_MAX, BACKOFF_MIN * 2.0 ** min(failures, 10))
 
 
+def failures_after(failures: int, welcomed: float, now: float) -> int:
+    """How many failures count once a connection ended that was welcomed then; 0: never."""
+    if not welcomed:
+        return failures + 1
+    return 0 if now - welcomed >= STEADY_SECONDS else min(failures + 1, UNSTEADY_FAILURES)
+
+
 class Link:
     """Keeps an agent connected. `run` in one thread; the rest from any."""
 
@@ -84,18 +99,23 @@ class Link:
         self._on_message = on_message
         self._closing = threading.Event()
         self._call: Optional[grpc.Call] = None
-        self._welcomed = False
+        self._welcomed = 0.0
         self.last_error = ""
 
     def run(self) -> Ended:
         """Connects and reads until `close`, a goodbye, or a refusal that no retry can change."""
         failures = 0
         while not self._closing.is_set():
-            self._welcomed = False
-            ended = self._one_connection()
+            self._welcomed = 0.0
+            try:
+                ended = self._one_connection()
+            except Exception as error:  # a defect of ours: the link must not die of it
+                self.last_error = f"{type(error).__name__}: {error}"
+                traceback.print_exc(file=sys.stderr)
+                ended = None
             if ended is not None:
                 return ended
-            failures = 0 if self._welcomed else failures + 1
+            failures = failures_after(failures, self._welcomed, time.monotonic())
             self._closing.wait(backoff(failures))
         return Ended(LinkEnd.CLOSED)
 
@@ -136,7 +156,7 @@ class Link:
             for message in call:
                 if message.HasField("welcome"):
                     watchdog.cancel()
-                    self._welcomed = True
+                    self._welcomed = time.monotonic()
                     self._on_message(message)
                     self._outbox.greeted()
                 else:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import os
 import queue
+import sys
 import threading
 import time
+import traceback
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
@@ -44,12 +47,14 @@ class Workers:
         self._sync_running = 0
         self._threads: List[threading.Thread] = []
         self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._loop_ended = False
         self._loop_thread: Optional[threading.Thread] = None
         self._to_spawn: Deque[Context] = deque()
         self._spawn_asked = False
         self._ended_now: List[Tuple[Context, pb.AttemptResult]] = []
         self._tasks: Dict[AttemptKey, "asyncio.Task[None]"] = {}
         self._outside = contextvars.copy_context()
+        self._process = os.getpid()
         self.done = 0
 
     def set_slots(self, slots: int) -> None:
@@ -143,27 +148,36 @@ class Workers:
         return ready
 
     def _start_all(self, ready: List[Context]) -> None:
-        for context in ready:
+        pending = deque(ready)
+        while pending:  # one that ends at once makes room for another
+            context = pending.popleft()
             handler = self._handlers.get(context.item.capability)
             if handler is None:
-                self._finish(context, self._unknown(context))
-            elif is_async(handler):
-                self._start_async(context)
-            else:
-                self._start_sync(context)
+                pending.extend(self._end(context, self._unknown(context)))
+                continue
+            try:
+                if is_async(handler):
+                    self._start_async(context)
+                else:
+                    self._start_sync(context)
+            except RuntimeError as error:  # no thread can be started: another agent may do better
+                pending.extend(self._end(context, self._not_started(context, error)))
 
     def _finish(self, context: Context, result: pb.AttemptResult) -> None:
+        self._start_all(self._end(context, result))
+
+    def _end(self, context: Context, result: pb.AttemptResult) -> List[Context]:
+        """Delivers the result; returns what may start now."""
         with self._changed:
             if self._running.get(context.item.key) is not context:
-                return
+                return []
             # Delivered inside the lock: a reconnect finds each attempt either held or reported.
             self._deliver(result)
             del self._running[context.item.key]
             self.done += 1
-            ready = self._promote() if self._waiting else []
             if not self._running:
                 self._changed.notify_all()
-        self._start_all(ready)
+            return self._promote() if self._waiting else []
 
     def _refuse(self, context: Context, code: str, message: str) -> None:
         self._deliver(results.failed(context, failure.plain("refused", code, message, None), None))
@@ -174,18 +188,36 @@ class Workers:
         return results.failed(
             context, failure.plain("refused", "capability_unknown", message, None), None)
 
+    def _not_started(self, context: Context, error: RuntimeError) -> pb.AttemptResult:
+        message = f"no handler of {context.item.capability} could be started: {error}"
+        return results.failed(
+            context, failure.plain("refused", "unavailable", message, None), None)
+
+    def _leave_if_forked(self, outcome: Optional[BaseException]) -> None:
+        """A child that a handler forked and that came back here is no second agent: it ends."""
+        if os.getpid() == self._process:
+            return
+        if not isinstance(outcome, SystemExit):
+            if outcome is not None:
+                traceback.print_exception(outcome)
+            print("mainstay: a process that a handler forked came back from the handler; it ends "
+                  "here (end it with os._exit, or use subprocess)", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        code = outcome.code if isinstance(outcome, SystemExit) else 0 if outcome is None else 1
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
     # -- sync handlers ----------------------------------------------------------------------------
 
     def _start_sync(self, context: Context) -> None:
         with self._changed:
-            self._sync_running += 1
-            grow = self._sync_running > len(self._threads)
+            grow = self._sync_running >= len(self._threads)
             if grow:
                 thread = threading.Thread(target=self._work, daemon=True,
                                           name=f"mainstay-{len(self._threads) + 1}")
+                thread.start()  # may fail: nothing is counted yet
                 self._threads.append(thread)
-        if grow:
-            thread.start()
+            self._sync_running += 1
         self._jobs.put(context)
 
     def _work(self) -> None:
@@ -204,23 +236,27 @@ class Workers:
     def _call_here(self, context: Context) -> pb.AttemptResult:
         started = time.monotonic()
         scope._context.set(context)
+        outcome: Optional[BaseException] = None
         try:
             context.raise_if_cancelled()
             value = self._handlers[context.item.capability](context.item, context)
+            return results.succeeded(context, value, started)
         except BaseException as error:  # a handler must not end the agent, SystemExit included
+            outcome = error
             return results.failed(context, failure.report(error, context), started)
         finally:
+            self._leave_if_forked(outcome)
             _ended(context)
-        return results.succeeded(context, value, started)
 
     # -- async handlers ---------------------------------------------------------------------------
 
     def _start_async(self, context: Context) -> None:
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._loop_thread = threading.Thread(target=self._loop.run_forever, daemon=True,
-                                                 name="mainstay-asyncio")
-            self._loop_thread.start()
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=self._run_loop, args=[loop], daemon=True,
+                                      name="mainstay-asyncio")
+            thread.start()  # may fail: the next item tries again
+            self._loop, self._loop_thread = loop, thread
         if threading.current_thread() is self._loop_thread:
             self._spawn(context)
             return
@@ -230,6 +266,13 @@ class Workers:
             ask, self._spawn_asked = not self._spawn_asked, True
         if ask:
             self._loop.call_soon_threadsafe(self._spawn_waiting)
+
+    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._loop_ended:
+            try:
+                loop.run_forever()
+            except BaseException:  # SystemExit in a task of a handler's own passes through the loop
+                traceback.print_exc()
 
     def _spawn_waiting(self) -> None:
         with self._changed:
@@ -255,19 +298,23 @@ class Workers:
         for task in list(self._tasks.values()):
             task.cancel()
         # One pass for the cancelled tasks to end, one for what they report.
+        self._loop_ended = True
         loop.call_soon(lambda: loop.call_soon(lambda: loop.call_soon(loop.stop)))
 
     async def _await(self, context: Context) -> None:
         handler = self._handlers[context.item.capability]
         started = time.monotonic()
         scope._context.set(context)  # the task has its own copy of the context variables
+        outcome: Optional[BaseException] = None
         try:
             result = results.succeeded(context, await handler(context.item, context), started)
-        except GeneratorExit:  # the loop has ended and the task is thrown away
-            raise
         except BaseException as error:
+            outcome = error
+            if isinstance(error, GeneratorExit) and self._loop_ended:
+                raise  # the task is thrown away
             result = results.failed(context, failure.report(error, context), started)
         finally:
+            self._leave_if_forked(outcome)
             _ended(context)
         # Those that end in one pass of the loop are reported together: each report on its own
         # would hand the interpreter to the writer's thread and back.
@@ -289,6 +336,8 @@ class Workers:
         if task.cancelled():  # before its first step: the coroutine never ran
             report = failure.plain("cancelled", "cancelled", "cancelled before its start", context)
             self._finish(context, results.failed(context, report, None))
+        elif (error := task.exception()) is not None and not self._loop_ended:
+            self._finish(context, results.failed(context, failure.report(error, context), None))
 
 
 def _ended(context: Context) -> None:

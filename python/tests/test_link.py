@@ -241,3 +241,31 @@ def test_handlers_that_heed_the_stop_may_clean_up_before_the_agent_leaves(link):
     assert sorted(cleaned) == ["async", "sync"]
     for work in works:  # half a job is not its output, and the stop is no failure of the handler
         assert [r.failure.code for r in link.results[work]] == ["agent_stopping"]
+
+
+def test_a_connection_that_breaks_at_once_again_and_again_is_no_storm():
+    failures = 0
+    for _ in range(10):
+        failures = link_module.failures_after(failures, welcomed=100.0, now=100.1)
+    assert failures == link_module.UNSTEADY_FAILURES
+    assert link_module.backoff(failures, chance=lambda: 1.0) >= 1.0
+    assert link_module.failures_after(9, welcomed=100.0, now=102.0) == 0
+    assert link_module.failures_after(9, welcomed=0.0, now=102.0) == 10
+
+
+def test_a_defect_in_taking_a_message_does_not_end_the_link(agent, link, capfd):
+    agent.capability("x")(lambda item, ctx: "on")
+    agent.start()
+    link.wait_connection()
+    taken, broken = agent._link._on_message, []
+
+    def breaks_once(message):
+        if message.assignments and not broken:
+            broken.append(message)
+            raise KeyError("defect")
+        taken(message)
+    agent._link._on_message = breaks_once
+    link.assign("x")
+    link.wait_for(lambda: sum(m.HasField("hello") for m in link.messages) == 2)
+    assert json.loads(link.wait_result(link.assign("x")).output_json) == "on"
+    assert "KeyError" in capfd.readouterr().err

@@ -43,8 +43,8 @@ def elsewhere(item, ctx):
     import signal, threading
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
-@agent.capability("fork")
-def fork(item, ctx):
+@agent.capability("fork_terminated")
+def fork_terminated(item, ctx):
     import multiprocessing
     here, there = multiprocessing.Pipe()
 
@@ -57,6 +57,27 @@ def fork(item, ctx):
     child.terminate()
     child.join(20)
     return child.exitcode
+@agent.capability("fork")
+def fork(item, ctx):
+    import os
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    ctx.log.info("from the child")
+    ctx.progress(0.5)
+    if item.input is None:
+        return "twice?"
+    sys.exit(item.input)
+
+@agent.capability("fork_async")
+async def fork_async(item, ctx):
+    return fork(item, ctx)
+
+@agent.capability("pool")
+def pool(item, ctx):
+    import multiprocessing
+    with multiprocessing.get_context("fork").Pool(2) as workers:
+        return workers.map(abs, [-1, -2])
 
 agent.run()
 print("after run")
@@ -91,7 +112,7 @@ def spawn(link):
     for process in started:
         if process.popen.poll() is None:
             process.popen.kill()
-        process.popen.communicate()
+        process.popen.communicate(timeout=30)
 
 
 def wait_started(link):
@@ -134,7 +155,7 @@ def test_a_signal_that_another_thread_took_is_heard(spawn, link):
 
 def test_a_child_that_a_handler_forked_can_be_terminated(spawn, link):
     spawn()
-    assert link.wait_result(link.assign("fork", b"null")).output_json == b"-15"
+    assert link.wait_result(link.assign("fork_terminated", b"null")).output_json == b"-15"
 
 
 def test_a_second_signal_means_now(spawn, link):
@@ -178,6 +199,23 @@ def test_outside_of_mainstay_it_says_what_to_do():
 def test_a_handler_may_start_processes(spawn, link):
     spawn()
     assert json.loads(link.wait_result(link.assign("spawn")).output_json) == "hi\n"
+
+
+@pytest.mark.parametrize("capability", ["fork", "fork_async"])
+def test_a_child_that_a_handler_forked_is_no_second_agent(spawn, link, capability):
+    process = spawn()
+    for given, code in ((b"7", 7), (b"0", 0), (b"null", 0)):
+        work = link.assign(capability, given)
+        assert json.loads(link.wait_result(work).output_json) == code
+        assert len(link.results[work]) == 1
+    code, _, err = process.end(signal.SIGTERM)
+    assert code == 0
+    assert err.count("from the child") == 3 and err.count("came back from the handler") == 1
+
+
+def test_a_handler_may_use_a_pool_of_forked_processes(spawn, link):
+    spawn()
+    assert json.loads(link.wait_result(link.assign("pool")).output_json) == [1, 2]
 
 
 def test_keepalive_is_answered_while_the_interpreter_is_held(link, spawn):
