@@ -25,6 +25,12 @@ WORK_ENDED = frozenset({"succeeded", "failed", "timed_out", "cancelled"})
 RUN_ENDED = frozenset({"succeeded", "degraded", "failed", "timed_out", "cancelled"})
 #: The daemon holds a waiting request this long at most; longer waits are several requests.
 LONG_POLL_SECONDS = 30.0
+#: Kept of a limited wait for the answer to arrive, or half of what is left if that is less.
+ANSWER_SECONDS = 0.2
+#: Even a wait of 0 s asks once, and gives the daemon this long to answer.
+LEAST_WAIT_SECONDS = 0.5
+#: With less than this left, asking again would only say that there was no time for the answer.
+LAST_SECONDS = 0.02
 
 Seconds = Union[int, float, datetime.timedelta]
 
@@ -89,12 +95,22 @@ class Client:
     def run(self, pipeline: str, input: Any = None, *, wait: bool = True,
             labels: Optional[Mapping[str, str]] = None, idempotency_key: Optional[str] = None,
             timeout: Optional[float] = None) -> "RunHandle":
-        """Starts a pipeline; with `wait` returns when it has ended, however it did."""
+        """Starts a pipeline; with `wait` returns when it has ended, however it did.
+
+        `timeout`: seconds for all of that; then DeadlineExceeded. The run goes on: its
+        `fields["idempotency_key"]`, given again, finds it.
+        """
         body: Dict[str, Any] = {"pipeline": pipeline, "input": input}
         _put(body, "labels", dict(labels) if labels else None)
-        handle = RunHandle(self, self._post("/v1/runs", body, idempotency_key)["id"])
-        if wait:
-            handle.wait(timeout)
+        key = idempotency_key or str(uuid.uuid4())
+        give_up = None if timeout is None else time.monotonic() + timeout
+        try:
+            handle = RunHandle(self, self._post("/v1/runs", body, key, give_up)["id"])
+            if wait:
+                handle._wait_until(give_up)
+        except errors.DeadlineExceeded as late:
+            late.fields["idempotency_key"] = key
+            raise
         return handle
 
     def run_handle(self, run_id: str) -> "RunHandle":
@@ -151,23 +167,26 @@ class Client:
         self.close()
 
     def get(self, path: str, query: Optional[Mapping[str, str]] = None, *,
-            wait: float = 0.0) -> Any:
+            wait: float = 0.0, give_up: Optional[float] = None) -> Any:
         """Any other read of the HTTP interface, as JSON.
 
         `wait`: seconds that the daemon may hold the answer until what is asked for has ended.
+        `give_up`: when, on `time.monotonic()`, to raise DeadlineExceeded.
         """
         said = dict(query or {})
         if wait > 0:
             said["wait"] = f"{int(wait * 1000)}ms"
-        return self._transport.request("GET", path, query=said, wait=wait)
+        return self._transport.request("GET", path, query=said, wait=wait, give_up=give_up)
 
     def post(self, path: str, body: Any = None) -> Any:
         """Any other command of the HTTP interface, as JSON."""
         return self._transport.request("POST", path, body={} if body is None else body)
 
-    def _post(self, path: str, body: Dict[str, Any], key: Optional[str]) -> Any:
-        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
-        return self._transport.request("POST", path, body=body, headers=headers)
+    def _post(self, path: str, body: Dict[str, Any], key: Optional[str],
+              give_up: Optional[float] = None) -> Any:
+        # In the body, not in the header: that would take no text beyond Latin-1.
+        body["idempotency_key"] = key or str(uuid.uuid4())
+        return self._transport.request("POST", path, body=body, give_up=give_up)
 
 
 class _Handle:
@@ -192,17 +211,33 @@ class _Handle:
         return str(self.view()["state"])
 
     def wait(self, timeout: Optional[float] = None) -> Dict[str, Any]:
-        """Waits for the end and returns the view; DeadlineExceeded after `timeout` seconds."""
-        give_up = None if timeout is None else time.monotonic() + timeout
+        """Waits for the end and returns the view; DeadlineExceeded after `timeout` seconds, also
+        when the daemon does not answer. With 0 it asks once."""
+        return self._wait_until(None if timeout is None else time.monotonic() + timeout)
+
+    def _wait_until(self, give_up: Optional[float]) -> Dict[str, Any]:
+        path = f"{self._path}/{quote(self.id, safe='')}"
+        least = time.monotonic() + LEAST_WAIT_SECONDS
+        asked = False
         while self._view.get("state") not in self._ended:
-            left = LONG_POLL_SECONDS
+            hold, end = LONG_POLL_SECONDS, give_up
             if give_up is not None:
-                left = min(left, give_up - time.monotonic())
-                if left <= 0 and self._view:
-                    raise errors.DeadlineExceeded(f"{self._path[4:]} {self.id} is still "
-                                                  f"{self._view.get('state')}")
-            self._view = self._client.get(f"{self._path}/{quote(self.id, safe='')}", wait=left)
+                left = give_up - time.monotonic()
+                if asked and left <= LAST_SECONDS:
+                    raise self._late()
+                hold = max(0.0, min(hold, left - min(ANSWER_SECONDS, left / 2)))
+                end = give_up if asked else max(give_up, least)
+            try:
+                self._view = self._client.get(path, wait=hold, give_up=end)
+            except errors.DeadlineExceeded as late:
+                raise self._late(late) from late
+            asked = True
         return self._view
+
+    def _late(self, why: Optional[errors.MainstayError] = None) -> errors.DeadlineExceeded:
+        state = self._view.get("state")
+        text = f"{self._path[4:]} {self.id} " + (f"is still {state}" if state else "has no answer")
+        return errors.DeadlineExceeded(f"{text} ({why.message})" if why else text)
 
     def cancel(self, reason: str = "") -> None:
         """Asks for it to end; Conflict when it has already."""

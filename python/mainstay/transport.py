@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import socket
 import threading
@@ -14,13 +15,17 @@ import time
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlencode
 
-from . import errors
+from . import errors, plain_json
 from .project import Endpoint
 
 MAX_KEPT = 8
 BACKOFF_MIN = 0.05
 BACKOFF_MAX = 2.0
+LEAST_PAUSE = 0.02
 MAX_REPLY_BYTES = 64 << 20
+#: The daemon's own limit is below it, and a setting.
+MAX_BODY_BYTES = 64 << 20
+READ_BYTES = 1 << 20
 
 
 class Transport:
@@ -34,25 +39,34 @@ class Transport:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._kept: List[Tuple[Endpoint, http.client.HTTPConnection]] = []
+        self._process = os.getpid()
 
     def request(self, method: str, path: str, *, query: Optional[Mapping[str, str]] = None,
-                body: Any = None, headers: Optional[Mapping[str, str]] = None,
-                wait: float = 0.0) -> Any:
+                body: Any = None, wait: float = 0.0, give_up: Optional[float] = None) -> Any:
         """The JSON of the answer. `wait`: seconds that the daemon may take over it by design.
+        `give_up`: when, on `time.monotonic()`, DeadlineExceeded is raised, whatever is under way.
 
         Every request may be repeated: reads and cancels by nature, submits by their key.
         """
         target = f"{path}?{urlencode(query)}" if query else path
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        give_up = time.monotonic() + self._retry_for
+        data = None if body is None else encoded(body)
+        until = time.monotonic() + self._retry_for
         tries = 0
         while True:
             try:
-                return self._once(method, target, data, dict(headers or {}), wait)
+                return self._once(method, target, data, wait, give_up)
             except errors.MainstayError as error:
+                if not error.retryable:
+                    raise
+                now = time.monotonic()
+                left = None if give_up is None else give_up - now
                 pause = random.random() * min(BACKOFF_MAX, BACKOFF_MIN * 2.0 ** min(tries, 10))
+                if left is not None:
+                    pause = min(pause, max(left / 2, LEAST_PAUSE))  # the last try is near the end
                 pause = max(pause, float(error.fields.get("retry_after") or 0))  # type: ignore
-                if not error.retryable or time.monotonic() + pause >= give_up:
+                if left is not None and pause >= left:
+                    raise out_of_time(method, target, error) from error
+                if now + pause >= until:
                     raise
             time.sleep(pause)
             tries += 1
@@ -64,29 +78,29 @@ class Transport:
         for _, connection in kept:
             connection.close()
 
-    def _once(self, method: str, target: str, data: Optional[bytes], headers: Dict[str, str],
-              wait: float) -> Any:
+    def _once(self, method: str, target: str, data: Optional[bytes], wait: float,
+              give_up: Optional[float]) -> Any:
         endpoint = self._locate()
-        headers["Authorization"] = f"Bearer {endpoint.token}"
-        headers["Accept"] = "application/json"
+        headers = {"Authorization": f"Bearer {endpoint.token}", "Accept": "application/json"}
         if data is not None:
             headers["Content-Type"] = "application/json"
+        end = time.monotonic() + self._timeout + wait
+        end = end if give_up is None else min(end, give_up)
         connection = self._take(endpoint)
         kept = connection.sock is not None
         try:
             if connection.sock is None:
-                connection.timeout = self._timeout + wait
+                connection.timeout = left_until(end)
                 connection.connect()
                 connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.sock.settimeout(self._timeout + wait)
+            connection.sock.settimeout(left_until(end))
             connection.request(method, target, data, headers)
-            reply = connection.getresponse()
-            text = reply.read(MAX_REPLY_BYTES + 1)
+            reply, text = self._read(connection, end)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             if kept and isinstance(error, (ConnectionError, http.client.RemoteDisconnected)):
                 self.close()  # closed while idle, and its fellows probably too: now a new one
-                return self._once(method, target, data, headers, wait)
+                return self._once(method, target, data, wait, give_up)
             raise errors.NotRunning(
                 f"{method} {target} to {endpoint.host}:{endpoint.port}: "
                 f"{str(error) or type(error).__name__}") from error
@@ -98,6 +112,25 @@ class Transport:
         else:
             self._keep(endpoint, connection)
         return self._judge(method, target, reply, text)
+
+    def _read(self, connection: http.client.HTTPConnection,
+              end: float) -> Tuple[http.client.HTTPResponse, bytes]:
+        """The answer and its body; a timeout when it is not complete by `end`."""
+        sock = connection.sock  # the connection forgets it when the answer says that it closes
+        reply = connection.getresponse()
+        parts: List[bytes] = []
+        size = 0
+        while size <= MAX_REPLY_BYTES:
+            if not reply.isclosed() and sock.fileno() >= 0:
+                sock.settimeout(left_until(end))
+            part = reply.read(READ_BYTES)
+            if not part:
+                break
+            parts.append(part)
+            size += len(part)
+        if reply.length and size <= MAX_REPLY_BYTES:  # cut off; `read` says nothing of it
+            raise http.client.IncompleteRead(b"", reply.length)
+        return reply, b"".join(parts)
 
     def _judge(self, method: str, target: str, reply: http.client.HTTPResponse,
                text: bytes) -> Any:
@@ -116,6 +149,8 @@ class Transport:
                       reply.headers.get("Retry-After"))
 
     def _take(self, endpoint: Endpoint) -> http.client.HTTPConnection:
+        if os.getpid() != self._process:  # forked: these sockets are the parent's to use
+            self._lock, self._kept, self._process = threading.Lock(), [], os.getpid()
         with self._lock:
             for index in range(len(self._kept) - 1, -1, -1):
                 if self._kept[index][0] == endpoint:
@@ -128,6 +163,29 @@ class Transport:
             surplus = self._kept.pop(0)[1] if len(self._kept) > MAX_KEPT else None
         if surplus is not None:
             surplus.close()
+
+
+def encoded(body: Any) -> bytes:
+    """A request's body as JSON, or InvalidArgument that says what in it JSON cannot carry."""
+    try:
+        return plain_json.encode(body, MAX_BODY_BYTES)
+    except plain_json.Unfit as error:
+        raise errors.InvalidArgument(f"the request cannot be sent as JSON: {error}") from None
+
+
+def left_until(end: float) -> float:
+    """Seconds for a socket's timeout; TimeoutError when there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def out_of_time(method: str, target: str, error: errors.MainstayError) -> errors.DeadlineExceeded:
+    late = errors.DeadlineExceeded(f"{method} {target}: no answer in the time given; the last try: "
+                                   f"{error.message}")
+    late.hint = error.hint
+    return late
 
 
 _BY_STATUS = {401: errors.Unauthenticated, 403: errors.Forbidden, 404: errors.NotFound,

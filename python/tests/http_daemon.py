@@ -74,7 +74,8 @@ class HttpDaemon:
         request.send_response(status)
         for name, said in extra.items():
             request.send_header(name, said)
-        request.send_header("Content-Length", str(len(text)))
+        if "Content-Length" not in extra:  # else: one that is cut off
+            request.send_header("Content-Length", str(len(text)))
         request.end_headers()
         request.wfile.write(text)
 
@@ -100,7 +101,7 @@ class HttpDaemon:
 
     def _accept(self, headers: Dict[str, str], body: Any) -> Dict[str, Any]:
         with self.changed:
-            key = headers["idempotency-key"]
+            key = body["idempotency_key"]
             made = self.by_key.setdefault(key, str(uuid.UUID(int=time.monotonic_ns())))
             return self.things.setdefault(made, {"id": made, "state": "queued", "asked": body})
 

@@ -1,7 +1,9 @@
 """The client against an HTTP server with the daemon's routes."""
 import datetime
 import json
+import socket
 import threading
+import time
 
 import pytest
 
@@ -29,7 +31,7 @@ def test_submit_says_everything_in_the_daemons_words(client, daemon):
                   labels={"k": "v"}, timeout=1.5, max_attempts=2, deadline=when,
                   idle_timeout=datetime.timedelta(minutes=1), idempotency_key="mine")
     method, path, headers, body = daemon.requests[0]
-    assert (method, path, headers["idempotency-key"]) == ("POST", "/v1/work", "mine")
+    assert (method, path, body.pop("idempotency_key")) == ("POST", "/v1/work", "mine")
     assert headers["authorization"] == f"Bearer {TOKEN}"
     assert body == {"capability": "a.b", "description": "d", "input": {"x": 1}, "priority": 7,
                     "phase": "build", "labels": {"k": "v"}, "timeout": "1500ms",
@@ -67,7 +69,7 @@ def test_cancel(client, daemon):
 def test_a_busy_daemon_is_asked_again_with_the_same_key(client, daemon):
     daemon.next_answers = [problem(429, "overloaded", "full"), problem(503, "unavailable", "x")]
     handle = client.submit("a")
-    keys = {r[2]["idempotency-key"] for r in daemon.requests}
+    keys = {r[3]["idempotency_key"] for r in daemon.requests}
     assert len(daemon.requests) == 3 and len(keys) == 1
     assert list(daemon.things) == [handle.id]
 
@@ -128,7 +130,8 @@ def test_many_threads_share_a_client(client, daemon):
 def test_run_waits_and_tells_how_it_ended(client, daemon):
     daemon.next_answers = []
     handle = client.run("review", {"path": "."}, wait=False)
-    assert daemon.requests[0][3] == {"pipeline": "review", "input": {"path": "."}}
+    body = daemon.requests[0][3]
+    assert (body["pipeline"], body["input"]) == ("review", {"path": "."})
     daemon.finish(handle.id, state="degraded")
     assert handle.result()["state"] == "degraded"
     other = client.run("review", wait=False)
@@ -187,3 +190,90 @@ def test_a_bad_address_is_refused(url):
 def test_a_time_without_a_zone_is_refused(client):
     with pytest.raises(ValueError, match="zone"):
         client.submit("a", deadline=datetime.datetime(2030, 1, 1))
+
+
+@pytest.fixture
+def silent():
+    """Takes connections and says nothing, as a stopped daemon does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def away():
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    return url
+
+
+@pytest.mark.parametrize("where", ["silent", "away"])
+def test_the_callers_limit_bounds_everything(request, where):
+    with mainstay.Client(request.getfixturevalue(where), TOKEN, retry_for=60.0,
+                         timeout=60.0) as client:
+        began = time.monotonic()
+        for ask in (lambda: client.work("w").wait(timeout=0.2),
+                    lambda: client.work("w").result(timeout=0.2),
+                    lambda: client.work("w").wait(timeout=0),
+                    lambda: client.run_handle("r").result(timeout=0.2),
+                    lambda: client.run("review", timeout=0.2, idempotency_key="mine")):
+            with pytest.raises(errors.DeadlineExceeded) as late:
+                ask()
+        assert time.monotonic() - began < 30
+        assert late.value.fields["idempotency_key"] == "mine"
+        assert "last try" in late.value.message
+
+
+def test_a_wait_with_time_left_says_not_running_once_retries_are_over(away):
+    with mainstay.Client(away, TOKEN, retry_for=0.1) as client:
+        with pytest.raises(errors.NotRunning):
+            client.work("w").wait(timeout=60)
+        with pytest.raises(errors.NotRunning):
+            client.work("w").wait()
+
+
+def test_a_wait_of_no_time_asks_once(client, daemon):
+    handle = client.submit("a")
+    with pytest.raises(errors.DeadlineExceeded, match="is still queued"):
+        handle.wait(timeout=0)
+    daemon.finish(handle.id, state="succeeded", output=2)
+    assert handle.result(timeout=0) == 2
+
+
+def test_a_late_answer_names_the_last_state(client, daemon):
+    handle = client.submit("a")
+    with pytest.raises(errors.DeadlineExceeded, match=f"work {handle.id} is still queued"):
+        handle.wait(timeout=0.3)
+
+
+def test_an_idempotency_key_may_be_any_text(client, daemon):
+    key = "\u043a\u043b\u044e\u0447 \U0001f511"
+    first = client.submit("a", idempotency_key=key)
+    assert client.submit("a", idempotency_key=key).id == first.id
+    assert client.run("review", wait=False, idempotency_key=key).id == first.id
+    assert list(daemon.by_key) == [key]
+    with pytest.raises(errors.InvalidArgument, match="at /idempotency_key: .*not valid Unicode"):
+        client.submit("a", idempotency_key="\udcff")
+
+
+def test_an_input_that_json_cannot_carry_is_refused_with_its_place(client, daemon):
+    for value, text in (({"x": [float("nan")]}, "at /input/x/0: nan is no number"),
+                        ({1: 2, "1": 3}, "at /input: the keys 1 and '1' are the same"),
+                        ({"x": b"y"}, "at /input/x: bytes is binary")):
+        with pytest.raises(errors.InvalidArgument, match=text):
+            client.submit("a", value)
+    assert not daemon.requests
+
+
+def test_an_answer_cut_in_the_middle_is_asked_for_again(client, daemon):
+    daemon.next_answers = [(200, {"agents": []}, {"Content-Length": "1000", "Connection": "close"})]
+    assert client.agents() == [{"name": "a", "state": "healthy"}]
+    assert len(daemon.requests) == 2
+
+
+def test_a_forked_child_leaves_its_parents_connections_alone(client, daemon):
+    client.agents()
+    kept = client._transport._kept[0][1]
+    client._transport._process = -1  # as it is in a child
+    client.agents()
+    assert daemon.connections == 2 and client._transport._kept[0][1] is not kept
