@@ -268,7 +268,7 @@ class Workers:
             self._loop.call_soon_threadsafe(self._spawn_waiting)
 
     def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        while not self._loop_ended:
+        while not self._loop_ended and not loop.is_closed():
             try:
                 loop.run_forever()
             except BaseException:  # SystemExit in a task of a handler's own passes through the loop
