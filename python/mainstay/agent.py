@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import logging
 import os
@@ -129,9 +130,7 @@ class Agent:
             if name in self._handlers:
                 raise ValueError(f"capability {name!r} has a handler already: "
                                  f"{_name_of(self._handlers[name])}")
-            if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
-                raise TypeError(f"capability {name!r}: {_name_of(handler)} is a generator; a "
-                                "handler returns its output, and reports by ctx.progress")
+            check_handler(name, handler)
             self._handlers[name] = handler
             return handler
         if not isinstance(name, str) or not name:
@@ -333,6 +332,27 @@ class Agent:
             outbox.put_log(line)
         else:
             logs.write_to_stderr(line)
+
+
+def check_handler(name: str, handler: Handler) -> None:
+    """TypeError for what cannot be called as `handler(item, ctx)` and give one answer."""
+    place = f"the handler of {name}"
+    if not callable(handler):
+        raise TypeError(f"{place}: expected a function of (item, ctx), got {handler!r}")
+    called = handler if inspect.isroutine(handler) or isinstance(handler, functools.partial) \
+        else getattr(handler, "__call__")
+    if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+        raise TypeError(f"{place} is a generator; a handler returns its output, and reports by "
+                        "ctx.progress")
+    try:
+        signature = inspect.signature(handler)
+    except (TypeError, ValueError):  # written in C: nothing is known of it
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(f"{place} is called as handler(item, ctx), which does not fit its "
+                        f"signature {signature}: {error}") from None
 
 
 def read_item(assignment: "pb.Assignment", key: AttemptKey) -> Item:

@@ -15,9 +15,14 @@ from typing import Any, Callable, Dict, MutableMapping, NamedTuple, Optional
 
 from . import scope
 from .context_view import ContextView
+from .shown_json import object_text
+from .text import shown
 
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
-_encode = json.JSONEncoder(default=str, ensure_ascii=False, separators=(",", ":")).encode
+#: Most that the daemon takes of one line's fields, in bytes.
+MAX_FIELDS_BYTES = 64 << 10
+_encode = json.JSONEncoder(default=str, ensure_ascii=False, allow_nan=False,
+                           separators=(",", ":")).encode
 
 
 class Line(NamedTuple):
@@ -72,8 +77,8 @@ def emit(sink: Sink, level: str, message: str, fields: Dict[str, Any], component
     if fields:
         try:
             text = _encode(fields)
-        except (TypeError, ValueError, RecursionError):
-            text = _encode({str(k): repr(v)[:1000] for k, v in fields.items()})
+        except (Exception, SystemExit):  # NaN, a key that is no word, a loop, or a `str` that raises
+            text = object_text(fields, MAX_FIELDS_BYTES)
     sink(Line(unix_micros or time.time_ns() // 1000, level, message, text, component, context))
 
 
@@ -95,7 +100,7 @@ class Logger:
         context = self._context
         if context is None:
             context = scope.current()
-        emit(self._sink, level, str(message), fields, self._component, context)
+        emit(self._sink, level, shown(message), fields, self._component, context)
 
     def debug(self, message: str, /, **fields: Any) -> None:
         self._log("DEBUG", message, fields)
