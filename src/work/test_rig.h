@@ -251,6 +251,18 @@ class Rig {
     }
     return std::nullopt;
   }
+  /// Events of the kind so far.
+  std::int64_t count(std::string_view kind) {
+    const auto all = kinds();
+    return std::count(all.begin(), all.end(), kind);
+  }
+  /// Failures that the agent was blamed for.
+  std::int64_t blames(const std::string& agent) {
+    settle();
+    return std::count_if(reports.begin(), reports.end(), [&](const AttemptReport& report) {
+      return report.agent == agent && !report.ok;
+    });
+  }
   /// kill -9 of the daemon and a new one from the rows; agents are not connected yet.
   void restart_daemon() {
     commit();

@@ -157,6 +157,45 @@ TEST(Restart, ARunningAttemptOfALinkAgentGoesOnWhenItHoldsIt) {
   EXPECT_EQ(rig.directory->find("a")->busy, 0);
 }
 
+TEST(Agents, AssignmentsThatNeverArriveAreBoundedAlsoAcrossRestarts) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  model::WorkSpec spec = item("a");
+  spec.retry = {1, milliseconds(0), milliseconds(0)};
+  const auto id = rig.must_submit(spec);
+  for (int i = 0; i < 20; ++i) {
+    rig.must_assign();
+    if (i % 7 == 6) {
+      rig.restart_daemon();
+    } else {
+      rig.directory->clear_link("a");
+    }
+    rig.link("a");
+    ASSERT_EQ(rig.status(id).state, WorkState::queued) << i;
+    ASSERT_EQ(rig.status(id).attempts_used, 0);
+  }
+  rig.must_assign();
+  rig.directory->clear_link("a");
+  rig.link("a");
+  EXPECT_EQ(rig.status(id).state, WorkState::failed);
+  EXPECT_EQ(rig.status(id).error->kind, FailureKind::agent_lost);
+  EXPECT_EQ(rig.status(id).epoch, 21);
+}
+
+TEST(Agents, TheSecondAssignmentThatNeverArrivesWaits) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  model::WorkSpec spec = item("a");
+  spec.retry = {3, seconds(10), seconds(100)};
+  const auto id = rig.must_submit(spec);
+  for (const WorkState then : {WorkState::queued, WorkState::delayed}) {
+    rig.must_assign();
+    rig.directory->clear_link("a");
+    rig.link("a");
+    EXPECT_EQ(rig.status(id).state, then);
+  }
+}
+
 TEST(Restart, OneThatItDoesNotHoldNeverArrivedAndDoesNotCount) {
   Rig rig;
   rig.add_agent("a", {"a"});

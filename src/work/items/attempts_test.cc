@@ -141,6 +141,29 @@ TEST(Attempts, AnotherAgentCannotAnswerWithTheRightEpoch) {
   EXPECT_TRUE(rig.last_event("work.stale_result"));
 }
 
+TEST(Attempts, AFloodOfStrangeResultsIsCountedAndHeldAgainstItsAgent) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  rig.must_submit(item("a"));
+  auto assign = rig.must_assign();
+  const auto before = rig.count("work.stale_result");
+  assign.epoch = 99;
+  constexpr int kFlood = 3 * StaleResults::kRecorded + 7;
+  for (int i = 0; i < kFlood; ++i) rig.finish(assign, success());
+  EXPECT_EQ(rig.count("work.stale_result") - before, StaleResults::kRecorded);
+  ASSERT_EQ(rig.acks.size(), static_cast<std::size_t>(kFlood));
+  EXPECT_FALSE(rig.acks.back().accepted);
+  EXPECT_FALSE(rig.last_event("agent.stale_results"));
+  EXPECT_EQ(rig.blames("a"), 3);
+  rig.pass(StaleResults::kWindow);
+  const auto body = body_of(rig.last_event("agent.stale_results"));
+  EXPECT_EQ(body.at("agent"), "a");
+  EXPECT_EQ(body.at("count"), kFlood - StaleResults::kRecorded);
+  // The next window begins anew.
+  rig.finish(assign, success());
+  EXPECT_EQ(rig.count("work.stale_result") - before, StaleResults::kRecorded + 1);
+}
+
 TEST(Attempts, AFailureIsTriedAgainAfterABackoffAndKeepsItsTurn) {
   Rig rig;
   rig.add_agent("a", {"a"});

@@ -45,8 +45,6 @@ struct Item {
   /// Order of acceptance; an item that is tried again keeps its turn.
   std::uint64_t arrival = 0;
   int attempts_used = 0;
-  /// Tries given back that did not count.
-  int uncounted = 0;
   /// Number of the run's step; 0 when not part of a run.
   int step_number = 0;
   std::uint32_t queue_position = kNotInHeap;

@@ -115,6 +115,7 @@ void Items::tick(Now now, model::Outbox& out) {
     on_timer(timers_.top(), now, out);
   }
   keys_.forget(now.mono);
+  tell_counted_stale(now, out);
   while (auto stuck = leases_.pop_overdue(now.mono)) {
     if (!stuck->holds_slot) continue;
     reports_.push_back(
@@ -148,6 +149,9 @@ void Items::on_timer(Item& item, Now now, model::Outbox& out) {
 
 std::optional<Mono> Items::next_due() const {
   std::optional<Mono> due = leases_.next_overdue();
+  if (const auto counted = stale_results_.next_due()) {
+    due = std::min(due.value_or(*counted), *counted);
+  }
   if (timers_.empty()) return due;
   const auto ns = static_cast<std::int64_t>(timers_.top_key().major ^ (1ULL << 63U));
   const Mono first{Duration(ns)};

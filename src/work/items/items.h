@@ -25,6 +25,7 @@
 #include "work/items/item.h"
 #include "work/items/leases.h"
 #include "work/items/recent_ends.h"
+#include "work/items/stale_results.h"
 #include "work/work_settings.h"
 
 namespace mainstay::work {
@@ -55,8 +56,8 @@ class Items {
                model::Outbox& out);
   /// Takes in an open item from the store. An attempt whose agent is not in `linkable` (agents that
   /// can come back with it) was lost with the daemon and does not count.
-  Item& restore(model::RecoveredWork recovered, int step_number,
-                const std::map<model::AgentName, bool>& linkable, Now now, model::Outbox& out);
+  void restore(model::RecoveredWork recovered, int step_number,
+               const std::map<model::AgentName, bool>& linkable, Now now, model::Outbox& out);
   void restore(const model::RecoveredEnd& end);
 
   Item* find(const model::WorkId& id);
@@ -124,7 +125,8 @@ class Items {
   /// After an attempt that failed: another try, or the end. Invalidates `item` at the end.
   void retry_or_fail(Item& item, Ending ending, Now now, model::Outbox& out);
   void put_back(Item& item, Duration wait, const Ending& ending, Now now, model::Outbox& out);
-  /// The attempt never began, or was lost through no fault of its own: the item waits again.
+  /// The attempt never began, or was lost through no fault of its own: it does not count, up to a
+  /// bound. Invalidates `item`.
   void give_back(Item& item, std::string message, Now now, model::Outbox& out);
   void lose(Item& item, std::string_view reason, Now now, model::Outbox& out);
   void time_out(Item& item, Now now, model::Outbox& out);
@@ -134,7 +136,8 @@ class Items {
   void resume_held(const model::LinkOpened& opened, const Held& held, fleet::Directory& directory,
                    Now now, model::Outbox& out);
   void release(const Attempt& attempt, fleet::Directory& directory);
-  static bool counts(Item& item, const model::WorkError& error);
+  void tell_counted_stale(Now now, model::Outbox& out);
+  static bool counts(const Item& item, const model::WorkError& error);
 
   WorkSettings settings_;
   base::Random jitter_;
@@ -145,6 +148,7 @@ class Items {
   IndexedHeap<Item, &Item::timer_position> timers_;
   Leases leases_;
   RecentEnds recent_ends_;
+  StaleResults stale_results_;
   Keys keys_;
   std::array<std::int64_t, 7> counts_{};  // by state
   std::vector<ItemNews> news_;

@@ -29,9 +29,8 @@ bool is_agents_word(const model::WorkStatus& status) {
 
 }  // namespace
 
-Item& Items::restore(model::RecoveredWork recovered, int step_number,
-                     const std::map<model::AgentName, bool>& linkable, Now now,
-                     model::Outbox& out) {
+void Items::restore(model::RecoveredWork recovered, int step_number,
+                    const std::map<model::AgentName, bool>& linkable, Now now, model::Outbox& out) {
   const model::WorkStatus& status = recovered.status;
   Item& item = insert(std::move(recovered.spec), step_number, now);
   const Wall created = item.spec->created_at;
@@ -67,7 +66,6 @@ Item& Items::restore(model::RecoveredWork recovered, int step_number,
   } else {
     set_state(item, model::WorkState::queued);
   }
-  return item;
 }
 
 void Items::restore_attempt(Item& item, const model::AttemptRow& row, Now now) {

@@ -11,9 +11,14 @@
 namespace mainstay::work {
 namespace {
 
-/// Tries given back (refused, or cancelled by the agent itself) that one item may have without
-/// counting; more look like an agent that never takes it, and every retry needs a bound.
-constexpr int kMaxUncounted = 20;
+/// Tries given back (refused, cancelled by the agent itself, or never arrived) that one item may
+/// have without counting; more look like an agent that never takes it, and every retry needs a
+/// bound.
+constexpr std::int64_t kMaxUncounted = 20;
+
+/// Every try has an epoch, and is taken back from attempts_used when it does not count. Both are in
+/// the item's row, so a restart of the daemon forgets nothing.
+std::int64_t uncounted(const Item& item) { return item.epoch - item.attempts_used; }
 
 /// Never, when the limit is zero.
 Mono after(Mono start, Duration limit) {
@@ -186,10 +191,10 @@ void Items::succeed(Item& item, const model::AttemptFinished& finished, Now now,
   end(item, model::WorkState::succeeded, *finished.outcome.output, std::move(usage), now, out);
 }
 
-bool Items::counts(Item& item, const model::WorkError& error) {
+bool Items::counts(const Item& item, const model::WorkError& error) {
   const bool given_back =
       error.kind == model::FailureKind::refused || error.kind == model::FailureKind::cancelled;
-  return !given_back || error.permanent || ++item.uncounted > kMaxUncounted;
+  return !given_back || error.permanent || uncounted(item) >= kMaxUncounted;
 }
 
 void Items::retry_or_fail(Item& item, Ending ending, Now now, model::Outbox& out) {
@@ -201,8 +206,13 @@ void Items::retry_or_fail(Item& item, Ending ending, Now now, model::Outbox& out
   if (verdict == Verdict::give_up) {
     return end(item, model::WorkState::failed, {}, std::move(ending.usage), now, out);
   }
-  const int tries = ending.counted ? item.attempts_used : item.uncounted;
-  put_back(item, backoff_before_retry(item.spec->retry, tries, jitter_), ending, now, out);
+  const std::int64_t tries = ending.counted ? item.attempts_used : uncounted(item);
+  // The first that its agent lost goes back at once: links break, and mostly only once.
+  const bool lost = !ending.counted && ending.error.kind == model::FailureKind::agent_lost;
+  const Duration wait =
+      lost && tries == 1 ? Duration::zero()
+                         : backoff_before_retry(item.spec->retry, static_cast<int>(tries), jitter_);
+  put_back(item, wait, ending, now, out);
 }
 
 void Items::put_back(Item& item, Duration wait, const Ending& ending, Now now, model::Outbox& out) {
@@ -230,11 +240,9 @@ void Items::put_back(Item& item, Duration wait, const Ending& ending, Now now, m
 void Items::give_back(Item& item, std::string message, Now now, model::Outbox& out) {
   Ending ending{failure(model::FailureKind::agent_lost, Code::agent_lost, std::move(message), item),
                 {},
-                false};
+                uncounted(item) >= kMaxUncounted};
   end_attempt(item, to_text(ending.error.kind), &ending.error, now, out);
-  --item.attempts_used;
-  item.error = std::make_unique<model::WorkError>(ending.error);
-  put_back(item, Duration::zero(), ending, now, out);
+  retry_or_fail(item, std::move(ending), now, out);
 }
 
 void Items::on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now) {
@@ -249,6 +257,13 @@ void Items::on(const model::AttemptProgress& progress, fleet::Directory& directo
 
 void Items::refuse_stale(const model::AttemptFinished& finished, const Item* item, Now now,
                          model::Outbox& out) {
+  out.effect(model::AckResult{finished.agent, finished.link, finished.work, finished.epoch, false});
+  const StaleResults::Verdict verdict = stale_results_.take(finished.agent, now.mono);
+  if (verdict == StaleResults::Verdict::blame) {
+    reports_.push_back(
+        {finished.agent, false, "it floods with results of attempts that it does not hold", false});
+  }
+  if (verdict != StaleResults::Verdict::record) return;
   EventBody body;
   body.text("agent", finished.agent).number("epoch", finished.epoch);
   body.boolean("succeeded", finished.outcome.output && !finished.outcome.error);
@@ -259,7 +274,16 @@ void Items::refuse_stale(const model::AttemptFinished& finished, const Item* ite
     body.word("state", to_text(end->state));
   }
   out.event(now.wall, "work.stale_result", finished.work.to_text(), std::move(body).take());
-  out.effect(model::AckResult{finished.agent, finished.link, finished.work, finished.epoch, false});
+}
+
+void Items::tell_counted_stale(Now now, model::Outbox& out) {
+  while (const auto counted = stale_results_.pop_over(now.mono)) {
+    EventBody body;
+    body.text("agent", counted->agent).number("count", counted->results);
+    body.text("reason", std::to_string(counted->results) +
+                            " more results of attempts that it does not hold were refused");
+    out.event(now.wall, "agent.stale_results", counted->agent, std::move(body).take());
+  }
 }
 
 bool Items::was_accepted(const model::WorkId& id, model::Epoch epoch) {
