@@ -119,6 +119,63 @@ TEST(FaultA3, FlappingSlowerThanTheWindowIsGivenUpToo) {
   EXPECT_THAT(rig.status("scout").reason, HasSubstr("it keeps failing: 10 restarts in 20m"));
 }
 
+/// What has ended for good stays so when the daemon comes back: a restart of it is no way around
+/// the policy (faults A2, A3, B4).
+struct EndedRig : RestartRig {
+  EndedRig(model::RestartMode mode, int code) : RestartRig(mode) {
+    spec = link_spec("scout", {"s"});
+    spec.restart.mode = mode;
+    exited("scout", exit_code(code));
+  }
+  void load() { command(fleet_of({spec, link_spec("report", {"r"}, {"scout"})})); }
+  model::AgentSpec spec;
+};
+
+TEST(FleetRestart, ADaemonThatComesBackKeepsWhatHadEnded) {
+  for (const int code : {0, 1}) {
+    SCOPED_TRACE(code);
+    EndedRig rig(model::RestartMode::never, code);
+    const model::AgentStatus before = rig.status("scout");
+    for (int kill = 0; kill < 5; ++kill) {
+      rig.restart_daemon();
+      rig.load();
+      EXPECT_THAT(rig.starts(), IsEmpty());
+    }
+    EXPECT_EQ(rig.state("scout"), code == 0 ? AgentState::stopped : AgentState::failed);
+    EXPECT_EQ(rig.status("scout").reason, before.reason);
+    EXPECT_EQ(rig.status("scout").incarnation, 1);
+    // What ran beside it runs again, though its process is gone too.
+    rig.fact(model::AdoptionFinished{"report", 1, std::nullopt});
+    EXPECT_THAT(rig.starts(), ElementsAre("report"));
+    rig.up("report");
+    EXPECT_EQ(rig.state("report"), code == 0 ? AgentState::healthy : AgentState::degraded);
+  }
+}
+
+TEST(FleetRestart, WhatHadEndedIsStartedAfterAStopOrWithAnotherSpec) {
+  EndedRig stopped(model::RestartMode::never, 1);
+  stopped.command(model::StopFleet{});
+  stopped.exited("report", exit_signal(SIGTERM));
+  ASSERT_TRUE(stopped.fleet->stopped());
+  stopped.restart_daemon();
+  stopped.load();
+  EXPECT_THAT(stopped.starts(), ElementsAre("scout"));
+
+  EndedRig changed(model::RestartMode::never, 1);
+  changed.spec.command.emplace_back("--again");
+  changed.restart_daemon();
+  changed.load();
+  EXPECT_THAT(changed.starts(), ElementsAre("scout"));
+}
+
+TEST(FleetRestart, ANewDependantOfWhatHadFailedWaits) {
+  EndedRig rig(model::RestartMode::never, 1);
+  rig.restart_daemon();
+  rig.command(fleet_of({rig.spec, link_spec("fresh", {"f"}, {"scout"})}));
+  EXPECT_THAT(rig.starts(), IsEmpty());
+  EXPECT_THAT(rig.status("fresh").reason, HasSubstr("waits for scout, which has failed"));
+}
+
 TEST(FaultA14, PermanentStartErrorsFailAtOnceTransientOnesRetry) {
   Rig rig;
   rig.command(fleet_of({link_spec("a", {"x"}), link_spec("b", {"x"})}));

@@ -75,6 +75,23 @@ TEST(FleetStop, StopsWhatIsStillStartingOrWaiting) {
   EXPECT_EQ(rig.out.replies.size(), 1U);
 }
 
+TEST(FleetStop, WhatWaitsToBeRestartedIsNotStartedAgain) {
+  StopRig rig;
+  rig.exited("scout", exit_code(1));
+  rig.started("scout");
+  rig.exited("scout", exit_code(1));
+  ASSERT_EQ(rig.state("scout"), AgentState::backoff);
+  const auto incarnation = rig.status("scout").incarnation;
+  rig.command(model::StopFleet{});
+  EXPECT_EQ(rig.state("scout"), AgentState::stopped);
+  EXPECT_EQ(rig.state("report"), AgentState::draining);
+  rig.move(minutes(1));
+  EXPECT_THAT(rig.starts(), IsEmpty());
+  EXPECT_EQ(rig.status("scout").incarnation, incarnation);
+  rig.exited("report", exit_signal(SIGTERM));
+  EXPECT_TRUE(rig.fleet->stopped());
+}
+
 TEST(FleetStop, AnExecAgentFinishesItsItemsFirst) {
   StopRig rig;
   rig.fleet->directory().take("lint");

@@ -125,6 +125,38 @@ def test_b4_an_agent_that_died_with_the_daemon_is_started_once(project: FleetPro
     assert len(project.agent_pids()) == 1
 
 
+def test_a2_what_has_ended_stays_so_when_the_daemon_comes_back(project: FleetProject):
+    project.write("once.py", """
+import mainstay
+with open("starts.log", "a") as f:
+    f.write("start\\n")
+raise SystemExit(3)
+""")
+    project.fleet("""
+fleet: once
+agents:
+  once:
+    command: [/usr/bin/python3, once.py]
+    capabilities: [once]
+    restart: {policy: never}
+""")
+    project.up()
+    project.wait_agent("once", "failed")
+    reason = project.agents()["once"]["reason"]
+    for _ in range(2):
+        project.kill()
+        project.up()
+        agent = project.agents()["once"]
+        assert (agent["state"], agent["incarnation"]) == ("failed", 1)
+        assert agent["reason"] == reason
+    assert (project.folder / "starts.log").read_text() == "start\n"
+    # Asked for anew, it is started anew.
+    assert project.down() == 0
+    project.up()
+    wait_until(lambda: project.agents()["once"]["incarnation"] == 2, 20, "another start")
+    project.wait_agent("once", "failed")
+
+
 def test_b4_agents_whose_spec_changed_meanwhile_are_replaced_not_doubled(project: FleetProject):
     project.python_fleet(replicas=2)
     project.up()

@@ -32,6 +32,8 @@ struct Agent {
   std::size_t entry = 0;
   Phase phase = Phase::waiting;
   RestartHistory restarts;
+  /// It ended for good before the daemon's restart; the decision holds.
+  bool ended_earlier = false;
 
   // ---- of the present incarnation -------------------------------------------------------------
   model::LinkId link = 0;

@@ -21,6 +21,13 @@ bool may_be_alive(const model::AgentStatus& row) {
           row.state != AgentState::failed);
 }
 
+/// It had ended for good, and nobody has asked for it anew since: neither by stop(), which clears
+/// the digest, nor by another spec.
+bool stays_ended(const model::AgentStatus& row, const model::AgentSpec& spec) {
+  return (row.state == AgentState::stopped || row.state == AgentState::failed) &&
+         row.spec_digest == spec_digest(spec);
+}
+
 }  // namespace
 
 Result<void> Supervisor::load(std::shared_ptr<const model::FleetSpec> fleet, Turn turn) {
@@ -85,6 +92,10 @@ void Supervisor::settle_earlier(Agent& agent, const model::AgentStatus& row, Tur
   agent.lost_told = row.incarnation == 0;
   if (!may_be_alive(row)) {
     tell_lost(agent, "the daemon was restarted");
+    if (!stays_ended(row, *agent.spec)) return;
+    agent.phase = Phase::ended;
+    agent.ended_earlier = true;
+    mark_dirty(agent, turn);
     return;
   }
   agent.phase = Phase::adopting;
@@ -124,7 +135,13 @@ void Supervisor::stop(model::ReplyToken token, Turn turn) {
   stopping_ = true;
   for (const auto& agent : agents_) {
     agent->stop_wanted = true;
+    // Whoever starts the fleet again wants all of it, also what has ended or failed by then.
+    agent->status.spec_digest.clear();
+    if (agent->phase == Phase::backoff) {
+      end(*agent, AgentState::stopped, "stopped on request", turn);
+    }
     refresh(*agent, turn);
+    write_row(*agent, turn);
   }
   changed_ = true;
   advance(turn);
@@ -141,9 +158,11 @@ void Supervisor::advance_starts(std::size_t entry, Turn& turn) {
   std::string waiting_for;
   std::string failed;
   bool ready = true;
+  bool ready_again = true;
   for (std::size_t need : graph_.needs[entry]) {
     const Standing there = standing(need);
     ready = ready && there.ready;
+    ready_again = ready_again && (there.ready || there.was_ready);
     if (!there.ready && waiting_for.empty()) waiting_for = there.waiting_for;
     if (failed.empty()) failed = there.failed;
   }
@@ -151,7 +170,7 @@ void Supervisor::advance_starts(std::size_t entry, Turn& turn) {
     agent->failed_needs = failed;
     if (agent->phase != Phase::waiting) {
       refresh(*agent, turn);
-    } else if (!agent->stop_wanted && ready) {
+    } else if (!agent->stop_wanted && (ready || (ready_again && agent->status.incarnation > 0))) {
       launch(*agent, false, turn);
     } else if (!agent->stop_wanted) {
       transition(*agent, AgentState::starting, waiting_for, turn);
@@ -162,6 +181,7 @@ void Supervisor::advance_starts(std::size_t entry, Turn& turn) {
 Supervisor::Standing Supervisor::standing(std::size_t entry) const {
   Standing result;
   bool up = false;
+  bool ended_earlier = false;
   const Agent* pending = nullptr;
   const Agent* over = nullptr;
   for (const Agent* agent : agents_of_entry_[entry]) {
@@ -170,6 +190,7 @@ Supervisor::Standing Supervisor::standing(std::size_t entry) const {
       up = true;
     } else if (agent->phase == Phase::ended) {
       over = agent;
+      ended_earlier = ended_earlier || agent->ended_earlier;
     } else {
       pending = agent;
     }
@@ -180,6 +201,7 @@ Supervisor::Standing Supervisor::standing(std::size_t entry) const {
   }
   // Replicas that are over do not hold up dependants, as long as one is up.
   result.ready = up && pending == nullptr;
+  result.was_ready = ended_earlier && pending == nullptr;
   if (pending != nullptr) {
     result.waiting_for = "waits for " + pending->status.name + " to be ready (" +
                          std::string(to_text(pending->status.state)) + ")";

@@ -60,6 +60,8 @@ class Supervisor {
   /// Where an entry of the file stands, for those that depend on it.
   struct Standing {
     bool ready = false;
+    /// It ended before the daemon's restart and stays ended: what ran beside it then may run again.
+    bool was_ready = false;
     /// Sentences; empty when it is so.
     std::string waiting_for;
     std::string failed;
