@@ -144,6 +144,9 @@ TEST(CppClient, AfterALostConnectionKeysAreSentAgainAndTheRestIsUnknown) {
   LinkServer::Sinks sinks;
   sinks.fact = [](model::Fact) {};
   sinks.is_operator = [](std::string_view) { return true; };
+  sinks.find_work_keys = [](std::vector<std::string> keys, auto done) {
+    done(LinkServer::KnownKeys(keys.size()));
+  };
   desk.attach(sinks);
   rig.server = LinkServer::start(again, sinks).value();
   ASSERT_TRUE(client.wait_idle(kPatience));

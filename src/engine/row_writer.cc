@@ -17,9 +17,9 @@ std::vector<store::Migration> RowWriter::migrations() const {
 }
 
 Result<void> RowWriter::attach(platform::SqliteConnection& db, store::Blobs& blobs) {
-  Result<work::WorkTables> work = work::WorkTables::prepare(db, blobs);
+  Result<work::WorkTables> work = work::WorkTables::prepare(db, blobs, on_key_conflict_);
   if (!work) return std::move(work).error();
-  Result<work::RunTables> runs = work::RunTables::prepare(db, blobs);
+  Result<work::RunTables> runs = work::RunTables::prepare(db, blobs, on_key_conflict_);
   if (!runs) return std::move(runs).error();
   Result<fleet::AgentTable> agents = fleet::AgentTable::prepare(db);
   if (!agents) return std::move(agents).error();

@@ -26,6 +26,9 @@ namespace mainstay::engine {
 
 class RowWriter : public store::RowWriter {
  public:
+  explicit RowWriter(work::OnKeyConflict on_key_conflict = {})
+      : on_key_conflict_(std::move(on_key_conflict)) {}
+
   std::vector<store::Migration> migrations() const override;
   Result<void> attach(platform::SqliteConnection& db, store::Blobs& blobs) override;
   void detach() override;
@@ -84,6 +87,7 @@ class RowWriter : public store::RowWriter {
   void see(std::size_t at, const model::AgentRow& row) { agents_[row.status.name] = at; }
   void see(std::size_t at, const model::AgentRemoved& row) { agents_[row.name] = at; }
 
+  const work::OnKeyConflict on_key_conflict_;
   std::optional<Tables> tables_;
 
   // Of the group being written; looked up, never iterated. The views are of its rows.

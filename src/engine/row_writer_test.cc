@@ -48,7 +48,8 @@ struct Rig {
 
   platform::MemoryVfs vfs;
   std::shared_ptr<store::MemoryBlobs> blobs = std::make_shared<store::MemoryBlobs>();
-  RowWriter writer;
+  std::vector<std::string> conflicts;
+  RowWriter writer{[this](const std::string& what) { conflicts.push_back(what); }};
   base::UuidMaker ids;
   std::unique_ptr<store::Store> store;
   platform::SqliteConnection reader;
@@ -172,7 +173,7 @@ TEST(Rows, ALargePayloadBecomesABlobBeforeItsRow) {
   EXPECT_EQ(load_recovered(rig.reader, none).error().code(), Code::not_found);
 }
 
-TEST(Rows, ASecondItemWithAKeyIsKeptWithoutIt) {
+TEST(Rows, ASecondItemWithAKeyIsKeptWithoutItAndTold) {
   Rig rig;
   auto first = full_spec(rig);
   auto second = full_spec(rig);
@@ -184,6 +185,31 @@ TEST(Rows, ASecondItemWithAKeyIsKeptWithoutIt) {
       work::find_work_by_key(rig.reader, first->idempotency_key);
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->spec->id, first->id);
+  ASSERT_EQ(rig.conflicts.size(), 1U);
+  EXPECT_NE(rig.conflicts[0].find(second->id.to_text()), std::string::npos);
+  EXPECT_NE(rig.conflicts[0].find(first->idempotency_key), std::string::npos);
+}
+
+TEST(Rows, ManyKeysAreLookedUpAtOnceInTheirOrder) {
+  Rig rig;
+  auto open = full_spec(rig);
+  auto ended = full_spec(rig);
+  ended->request_sha256 = std::string(64, 'b');
+  model::WorkStatus succeeded;
+  succeeded.state = model::WorkState::succeeded;
+  rig.commit({model::WorkInserted{open, {}}, model::WorkInserted{ended, succeeded}});
+  const auto found = work::find_work_keys(
+      rig.reader, {ended->idempotency_key, "never", open->idempotency_key, ended->idempotency_key});
+  ASSERT_TRUE(found) << found.error().to_text();
+  ASSERT_EQ(found->size(), 4U);
+  EXPECT_FALSE((*found)[1]);
+  ASSERT_TRUE((*found)[0] && (*found)[2] && (*found)[3]);
+  EXPECT_EQ((*found)[0]->id, ended->id);
+  EXPECT_EQ((*found)[0]->request_sha256, ended->request_sha256);
+  EXPECT_EQ((*found)[0]->state, model::WorkState::succeeded);
+  EXPECT_EQ((*found)[2]->id, open->id);
+  EXPECT_EQ((*found)[3]->id, ended->id);
+  EXPECT_TRUE(work::find_work_keys(rig.reader, {})->empty());
 }
 
 model::AgentStatus full_agent(const std::string& name) {

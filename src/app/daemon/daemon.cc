@@ -19,6 +19,7 @@
 #include "platform/process/identity.h"
 #include "security/tokens.h"
 #include "work/tables/run_queries.h"
+#include "work/tables/work_queries.h"
 
 namespace mainstay::app {
 namespace {
@@ -277,6 +278,15 @@ Result<void> Daemon::start_link() {
                          node::LinkServer::CommandDone done) {
     loop_->command(std::move(body), std::move(principal), std::move(done));
   };
+  sinks.find_work_keys = [this](std::vector<std::string> keys,
+                                std::function<void(Result<node::LinkServer::KnownKeys>)> done) {
+    reader_->read<node::LinkServer::KnownKeys>(
+        [keys = std::move(keys)](platform::SqliteConnection& db) {
+          return work::find_work_keys(db, keys);
+        },
+        std::move(done));
+  };
+  sinks.takes_work = [this] { return ready_.load(); };
   sinks.is_operator = [check = security::TokenCheck(token_)](std::string_view token) {
     return check.matches(token);
   };

@@ -77,7 +77,9 @@ class Daemon {
   std::unique_ptr<telemetry::Logger> log_;
   std::string instance_;
   std::string token_;
-  engine::RowWriter rows_;
+  engine::RowWriter rows_{[this](const std::string& what) {
+    log_->error("accepted twice", {{"code", "internal"}, {"reason", what}});
+  }};
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<bus::JournalReader> journal_;
   std::unique_ptr<bus::Bus> bus_;

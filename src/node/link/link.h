@@ -54,7 +54,8 @@ class LinkServer {
     std::string tcp_address;
     std::string daemon_version;
     AgentSettings settings;
-    /// From the stream's start to a hello that is accepted.
+    /// From the stream's start to a hello that is accepted; a hello that still waits then is told
+    /// to come again.
     Duration hello_timeout = std::chrono::seconds(10);
     /// Of one link or one client; a reader so slow that more is waiting for it loses its link.
     std::size_t max_queued_bytes = std::size_t{128} << 20;
@@ -63,6 +64,8 @@ class LinkServer {
   using CommandDone = std::function<void(Result<model::ReplyBody>)>;
   using WorkFinished = std::function<void(model::WorkState, const model::Payload& output,
                                           const std::optional<model::WorkError>&)>;
+  /// What was submitted with each of some idempotency keys, in the order of the keys.
+  using KnownKeys = std::vector<std::optional<model::SubmitWork::Known>>;
 
   struct Sinks {
     /// LinkOpened (slots as asked for, 0: as the fleet file says), LinkClosed, AttemptFinished,
@@ -75,6 +78,13 @@ class LinkServer {
     std::function<Result<model::Payload>(std::string)> store_payload;
     /// Work.Submit and Registry. The principal is `operator` or `agent:NAME`.
     std::function<void(model::CommandBody, std::string principal, CommandDone)> command;
+    /// Work.Submit, before the command: looks the keys up in the work database and calls back
+    /// once, on any thread.
+    std::function<void(std::vector<std::string> keys, std::function<void(Result<KnownKeys>)>)>
+        find_work_keys;
+    /// Whether work is taken: false until the fleet is known, when every capability would be
+    /// unknown. A Work stream that comes before is told to come again. Null: always.
+    std::function<bool()> takes_work = {};
     std::function<bool(std::string_view token)> is_operator;
     /// SubmitRequest.wait: calls back once, at once when the item is already finished.
     std::function<void(model::WorkId, WorkFinished)> on_finished;

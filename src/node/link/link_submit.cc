@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "node/link/link_messages.h"
+#include "node/link/submit_queue.h"
 #include "platform/crypto.h"
 #include "platform/grpc/grpc_duplex.h"
 
@@ -44,6 +45,7 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
 
   void start() {
     principal_ = principal();
+    queue_ = std::make_shared<SubmitQueue>(parts_, principal_);
     this->begin();
     if (principal_.empty()) {
       this->finish(Error(Code::unauthenticated,
@@ -51,7 +53,10 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
                          "agent's token"));
     }
   }
-  void end(const Error& error) override { this->finish(error); }
+  void end(const Error& error) override {
+    queue_->close();
+    this->finish(error);
+  }
 
  private:
   std::string principal() {
@@ -90,7 +95,10 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
     finish_if_answered();
   }
 
-  void on_closed(const std::string&) override { parts_->streams.remove(this); }
+  void on_closed(const std::string&) override {
+    queue_->close();
+    parts_->streams.remove(this);
+  }
 
   void take(const In& message) {
     for_each(message, [this](const wire::SubmitRequest& request) { submit(request); });
@@ -104,11 +112,11 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
     std::uint64_t id = request.request_id();
     auto submit = checked(request);
     if (!submit) return answer(id, false, submit.error());
-    parts_->sinks.command(std::move(submit).value(), principal_,
-                          [weak = std::weak_ptr<SubmitSession>(self()), id,
-                           wait = request.wait()](Result<model::ReplyBody> reply) {
-                            if (auto session = weak.lock()) session->answer(id, wait, reply);
-                          });
+    queue_->hand_in(std::move(submit).value(),
+                    [weak = std::weak_ptr<SubmitSession>(self()), id,
+                     wait = request.wait()](Result<model::ReplyBody> reply) {
+                      if (auto session = weak.lock()) session->answer(id, wait, reply);
+                    });
   }
 
   Result<model::SubmitWork> checked(const wire::SubmitRequest& request) {
@@ -190,6 +198,7 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
 
   std::shared_ptr<LinkParts> parts_;
   std::string principal_;
+  std::shared_ptr<SubmitQueue> queue_;
   std::mutex mutex_;
   std::size_t unanswered_ = 0;
   std::size_t waits_ = 0;
@@ -204,6 +213,10 @@ grpc::ServerBidiReactor<In, Out>* begin(grpc::CallbackServerContext* context,
   bool in_time = parts->streams.add(session);
   session->start();
   if (!in_time) session->end(Error(Code::unavailable, "the daemon is stopping"));
+  const auto& takes_work = parts->sinks.takes_work;
+  if (takes_work && !takes_work()) {
+    session->end(Error(Code::unavailable, "the daemon takes no work now: it starts, or stops"));
+  }
   return session.get();
 }
 

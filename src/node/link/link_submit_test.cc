@@ -1,3 +1,4 @@
+#include <deque>
 #include <map>
 
 #include "node/link/link_test_rig.h"
@@ -124,6 +125,105 @@ TEST(LinkSubmit, AcceptedRefusedAndFinishedAreTold) {
   EXPECT_EQ(end.finished().state(), "succeeded");
   EXPECT_EQ(end.finished().output_json(), "{\"ok\":true}");
   EXPECT_TRUE(client.status().ok());
+}
+
+/// Plays the work database: answers when it is told to.
+struct Keys {
+  using Answer = std::function<void(Result<LinkServer::KnownKeys>)>;
+  std::mutex mutex;
+  std::condition_variable asked;
+  std::deque<std::pair<std::vector<std::string>, Answer>> lookups;
+
+  void attach(LinkServer::Sinks& sinks) {
+    sinks.find_work_keys = [this](std::vector<std::string> keys, Answer answer) {
+      std::lock_guard lock(mutex);
+      lookups.emplace_back(std::move(keys), std::move(answer));
+      asked.notify_all();
+    };
+  }
+  std::pair<std::vector<std::string>, Answer> next() {
+    std::unique_lock lock(mutex);
+    MS_ASSERT(asked.wait_for(lock, kPatience, [this] { return !lookups.empty(); }),
+              "no key was looked up in time");
+    auto lookup = std::move(lookups.front());
+    lookups.pop_front();
+    return lookup;
+  }
+};
+
+wire::SubmitRequest keyed(std::uint64_t id, const std::string& key) {
+  auto made = request(id, "test.do");
+  made.set_idempotency_key(key);
+  return made;
+}
+
+TEST(LinkSubmit, AKeyIsLookedUpBeforeItsWorkIsHandedIn) {
+  Desk desk;
+  Keys keys;
+  Rig rig({}, [&](auto& sinks) {
+    desk.attach(sinks);
+    keys.attach(sinks);
+  });
+  TestClient client(rig.server->unix_target(), "ms_op_test");
+  ASSERT_TRUE(client.send(keyed(1, "a")));
+  auto [asked, answer] = keys.next();
+  EXPECT_EQ(asked, std::vector<std::string>{"a"});
+  // What comes meanwhile waits its turn, with a key or without, and shares the next lookup.
+  ASSERT_TRUE(client.send(keyed(2, "b")));
+  ASSERT_TRUE(client.send(request(3, "test.do")));
+  ASSERT_TRUE(client.send(keyed(4, "c")));
+  EXPECT_EQ(desk.size(), 0U);
+  const model::SubmitWork::Known known{work_id(9), std::string(64, 'a'), model::WorkState::failed};
+  answer(LinkServer::KnownKeys{known});
+  EXPECT_EQ(client.read().request_id(), 1U);
+  std::vector<std::string> later;
+  while (later.size() < 2) {
+    auto [more, told] = keys.next();
+    later.insert(later.end(), more.begin(), more.end());
+    told(LinkServer::KnownKeys(more.size()));
+  }
+  EXPECT_EQ(later, (std::vector<std::string>{"b", "c"}));
+  for (std::uint64_t id = 2; id <= 4; ++id) EXPECT_EQ(client.read().request_id(), id);
+  std::lock_guard lock(desk.mutex);
+  ASSERT_EQ(desk.submitted.size(), 4U);
+  ASSERT_TRUE(desk.submitted[0].known);
+  EXPECT_EQ(desk.submitted[0].known->id, work_id(9));
+  for (std::size_t at = 1; at < 4; ++at) EXPECT_FALSE(desk.submitted[at].known);
+}
+
+TEST(LinkSubmit, AKeyThatCannotBeLookedUpIsRefusedNotHandedIn) {
+  Desk desk;
+  Keys keys;
+  Rig rig({}, [&](auto& sinks) {
+    desk.attach(sinks);
+    keys.attach(sinks);
+  });
+  TestClient client(rig.server->unix_target(), "ms_op_test");
+  ASSERT_TRUE(client.send(keyed(1, "a")));
+  keys.next().second(Error(Code::overloaded, "too many reads wait"));
+  auto reply = client.read();
+  EXPECT_EQ(reply.problem().code(), "overloaded");
+  EXPECT_TRUE(reply.problem().retryable());
+  ASSERT_TRUE(client.send(request(2, "test.do")));
+  EXPECT_EQ(client.read().accepted().work_id(), raw(work_id(1)));
+  EXPECT_EQ(desk.size(), 1U);
+}
+
+TEST(LinkSubmit, BeforeWorkIsTakenTheClientIsToldToComeAgain) {
+  Desk desk;
+  std::atomic<bool> ready = false;
+  Rig rig({}, [&](auto& sinks) {
+    desk.attach(sinks);
+    sinks.takes_work = [&] { return ready.load(); };
+  });
+  TestClient early(rig.server->unix_target(), "ms_op_test");
+  early.send(request(1, "test.do"));
+  EXPECT_EQ(early.status().error_code(), grpc::UNAVAILABLE);
+  EXPECT_EQ(desk.size(), 0U);
+  ready = true;
+  TestClient later(rig.server->unix_target(), "ms_op_test");
+  ASSERT_TRUE(later.send(request(1, "test.do")));
+  EXPECT_EQ(later.read().accepted().work_id(), raw(work_id(1)));
 }
 
 TEST(LinkSubmit, TheStreamEndsAfterItsLastAnswerNotBefore) {

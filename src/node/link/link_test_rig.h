@@ -52,6 +52,9 @@ class Rig {
       payload.blob = platform::sha256_hex(payload.view());
       return payload;
     };
+    sinks.find_work_keys = [](std::vector<std::string> keys, auto done) {
+      done(LinkServer::KnownKeys(keys.size()));
+    };
     sinks.is_operator = [](std::string_view token) { return token == "ms_op_test"; };
     if (change_sinks) change_sinks(sinks);
     auto started = LinkServer::start(options, sinks);

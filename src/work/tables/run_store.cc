@@ -100,10 +100,12 @@ store::Migration run_migration() {
     ) STRICT, WITHOUT ROWID;)"};
 }
 
-Result<RunTables> RunTables::prepare(platform::SqliteConnection& db, store::Blobs& blobs) {
+Result<RunTables> RunTables::prepare(platform::SqliteConnection& db, store::Blobs& blobs,
+                                     OnKeyConflict on_key_conflict) {
   RunTables tables;
   tables.db_ = &db;
   tables.blobs_ = &blobs;
+  tables.on_key_conflict_ = std::move(on_key_conflict);
   const std::pair<SqliteStatement*, const char*> statements[] = {
       {&tables.insert_, kInsert},
       {&tables.update_, kUpdate},
@@ -122,6 +124,7 @@ Result<void> RunTables::insert(const model::RunSpec& spec, const model::RunStatu
   Result<void> done = run_insert(spec, status, spec.idempotency_key);
   // As for work items: the older run keeps the key.
   if (done || !platform::is_unique_violation(done.error())) return done;
+  tell_key_conflict(on_key_conflict_, "run " + spec.id.to_text(), spec.idempotency_key);
   return run_insert(spec, status, {});
 }
 

@@ -12,6 +12,7 @@
 #include "platform/sqlite/sqlite.h"
 #include "store/blobs.h"
 #include "store/migration.h"
+#include "work/tables/key_conflict.h"
 
 namespace mainstay::work {
 
@@ -19,8 +20,9 @@ store::Migration run_migration();
 
 class RunTables {
  public:
-  /// Both must outlive the tables.
-  static Result<RunTables> prepare(platform::SqliteConnection& db, store::Blobs& blobs);
+  /// The database and the blobs must outlive the tables.
+  static Result<RunTables> prepare(platform::SqliteConnection& db, store::Blobs& blobs,
+                                   OnKeyConflict on_key_conflict);
 
   /// Of a run that is there, only the status is written.
   Result<void> insert(const model::RunSpec& spec, const model::RunStatus& status);
@@ -34,6 +36,7 @@ class RunTables {
 
   platform::SqliteConnection* db_ = nullptr;
   store::Blobs* blobs_ = nullptr;
+  OnKeyConflict on_key_conflict_;
   platform::SqliteStatement insert_;
   platform::SqliteStatement update_;
   platform::SqliteStatement step_;

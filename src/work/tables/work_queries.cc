@@ -199,6 +199,25 @@ Result<std::optional<WorkRecord>> find_work_by_key(SqliteConnection& db,
   return found;
 }
 
+Result<std::vector<std::optional<model::SubmitWork::Known>>> find_work_keys(
+    SqliteConnection& db, const std::vector<std::string>& keys) {
+  Result<SqliteStatement> select =
+      db.prepare("SELECT id, request_sha256, state FROM work_items WHERE idempotency_key=?1");
+  if (!select) return std::move(select).error();
+  std::vector<std::optional<model::SubmitWork::Known>> known(keys.size());
+  for (std::size_t at = 0; at < keys.size(); ++at) {
+    select->bind_text(1, keys[at]);
+    Result<void> done = store::for_each_row(*select, [&](ColumnReader& reader) {
+      auto& found = known[at].emplace();
+      found.id = reader.id<model::WorkId>();
+      found.request_sha256 = reader.text();
+      found.state = reader.enumerator<model::WorkState>();
+    });
+    if (!done) return std::move(done).error();
+  }
+  return known;
+}
+
 Result<std::vector<model::AttemptRow>> list_attempts(SqliteConnection& db,
                                                      const model::WorkId& work) {
   Result<SqliteStatement> select =

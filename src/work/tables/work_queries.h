@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/input.h"
 #include "model/recovered.h"
 #include "model/row.h"
 #include "platform/sqlite/sqlite.h"
@@ -44,6 +45,10 @@ Result<WorkRecord> find_work(platform::SqliteConnection& db, const model::WorkId
 /// nullopt: the key was never used.
 Result<std::optional<WorkRecord>> find_work_by_key(platform::SqliteConnection& db,
                                                    const std::string& idempotency_key);
+/// What was submitted with each of the idempotency keys, in their order; nullopt: the key was never
+/// used.
+Result<std::vector<std::optional<model::SubmitWork::Known>>> find_work_keys(
+    platform::SqliteConnection& db, const std::vector<std::string>& keys);
 /// In the order of their epochs.
 Result<std::vector<model::AttemptRow>> list_attempts(platform::SqliteConnection& db,
                                                      const model::WorkId& work);

@@ -139,10 +139,12 @@ store::Migration work_migration() {
     ) STRICT, WITHOUT ROWID;)"};
 }
 
-Result<WorkTables> WorkTables::prepare(platform::SqliteConnection& db, store::Blobs& blobs) {
+Result<WorkTables> WorkTables::prepare(platform::SqliteConnection& db, store::Blobs& blobs,
+                                       OnKeyConflict on_key_conflict) {
   WorkTables tables;
   tables.db_ = &db;
   tables.blobs_ = &blobs;
+  tables.on_key_conflict_ = std::move(on_key_conflict);
   const std::pair<SqliteStatement*, const char*> statements[] = {
       {&tables.insert_, kInsert},
       {&tables.update_open_, kUpdateOpen},
@@ -161,9 +163,9 @@ Result<WorkTables> WorkTables::prepare(platform::SqliteConnection& db, store::Bl
 Result<void> WorkTables::insert(const model::WorkSpec& spec, const model::WorkStatus& status) {
   Result<void> done = run_insert(spec, status, spec.idempotency_key);
   if (done || !platform::is_unique_violation(done.error())) return done;
-  // The control loop and the API look for known keys before; the row of an item that was accepted
-  // all the same must not be lost for its key. The older item keeps it.
-  ++key_conflicts_;
+  // The control loop, the API and the link look for known keys before; the row of an item that was
+  // accepted all the same must not be lost for its key. The older item keeps it.
+  tell_key_conflict(on_key_conflict_, "work item " + spec.id.to_text(), spec.idempotency_key);
   return run_insert(spec, status, {});
 }
 

@@ -11,6 +11,7 @@
 #include "platform/sqlite/sqlite.h"
 #include "store/blobs.h"
 #include "store/migration.h"
+#include "work/tables/key_conflict.h"
 
 namespace mainstay::work {
 
@@ -18,17 +19,15 @@ store::Migration work_migration();
 
 class WorkTables {
  public:
-  /// Both must outlive the tables.
-  static Result<WorkTables> prepare(platform::SqliteConnection& db, store::Blobs& blobs);
+  /// The database and the blobs must outlive the tables.
+  static Result<WorkTables> prepare(platform::SqliteConnection& db, store::Blobs& blobs,
+                                    OnKeyConflict on_key_conflict);
 
   /// Of an item that is there, only the status is written.
   Result<void> insert(const model::WorkSpec& spec, const model::WorkStatus& status);
   Result<void> update(const model::WorkId& id, const model::WorkStatus& status);
   Result<void> put(const model::AttemptRow& row);
   Result<void> put(const model::UsageRow& row);
-
-  /// Items that were kept without their idempotency key, because an older item has it.
-  std::uint64_t key_conflicts() const { return key_conflicts_; }
 
  private:
   Result<void> run_insert(const model::WorkSpec& spec, const model::WorkStatus& status,
@@ -41,7 +40,7 @@ class WorkTables {
   platform::SqliteStatement update_ended_;
   platform::SqliteStatement attempt_;
   platform::SqliteStatement usage_;
-  std::uint64_t key_conflicts_ = 0;
+  OnKeyConflict on_key_conflict_;
 };
 
 }  // namespace mainstay::work
