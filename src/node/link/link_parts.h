@@ -43,7 +43,11 @@ struct LinkParts {
   LinkServer::Sinks sinks;
   LinkRegistry registry;
   StreamList streams;
-  LinkWorker worker;
+  /// Opens all links, one after the other.
+  LinkWorker hellos{"link-hellos"};
+  /// Waits for the disk: large payloads. Apart from the hellos, so that a slow disk does not keep
+  /// agents from connecting.
+  LinkWorker payloads{"link-payloads"};
   std::shared_ptr<platform::WriteStarter> writer;
   std::atomic<platform::GrpcServer*> server = nullptr;
 

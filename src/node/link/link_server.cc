@@ -77,7 +77,7 @@ class RealLinkServer final : public LinkServer {
       result.outdated->end(Error(Code::conflict, "a newer start of this agent is expected"));
     }
     for (auto& session : result.waiting) {
-      parts_->worker.post([session] { session->retry_hello(); });
+      parts_->hellos.post([session] { session->retry_hello(); });
     }
   }
 
@@ -91,7 +91,8 @@ class RealLinkServer final : public LinkServer {
     if (!server_ || std::exchange(stopped_, true)) return;
     parts_->streams.close_all(Error(Code::unavailable, "the daemon is stopping"));
     server_->stop(kStopPatience);
-    parts_->worker.stop();
+    parts_->hellos.stop();
+    parts_->payloads.stop();
     parts_->writer->stop();
   }
 

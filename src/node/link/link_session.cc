@@ -41,8 +41,12 @@ void AgentSession::start() {
         auto session = weak.lock();
         if (!fired || !session || session->link_ != 0) return;
         if (session->said_hello_) {
-          session->finish(Error(Code::forbidden, "no such start of agent \"" +
-                                                     session->claim_.agent + "\" is known"));
+          // Not refused: nobody has judged it. The daemon may still be recovering, or be busy, and
+          // an agent that is told "forbidden" does not come again.
+          session->finish(Error(Code::unavailable, "the daemon does not expect start " +
+                                                       std::to_string(session->claim_.incarnation) +
+                                                       " of agent \"" + session->claim_.agent +
+                                                       "\" yet; say hello again later"));
         } else {
           session->finish(Error(Code::deadline_exceeded, "no hello came in time"));
         }
@@ -80,7 +84,7 @@ AgentSession::Next AgentSession::on_hello(const Message& message) {
   said_hello_ = true;
   if (!hold()) return Next::read;
   // One thread opens all links, so the facts of two hellos of one agent cannot cross.
-  parts_->worker.post([session = self()] { session->release(session->try_open()); });
+  parts_->hellos.post([session = self()] { session->release(session->try_open()); });
   return Next::wait;
 }
 
@@ -122,7 +126,7 @@ AgentSession::Next AgentSession::take_or_hand_over(Message& message) {
   }
   if (!hold()) return Next::read;
   auto owned = std::make_shared<Message>(std::move(message));
-  parts_->worker.post([session = self(), owned] {
+  parts_->payloads.post([session = self(), owned] {
     session->take(*owned);
     session->release(true);
   });

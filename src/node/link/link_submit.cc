@@ -80,7 +80,7 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
     }
     if (!this->hold()) return Next::read;
     auto owned = std::make_shared<In>(std::move(message));
-    parts_->worker.post([session = self(), owned] {
+    parts_->payloads.post([session = self(), owned] {
       session->take(*owned);
       session->release(session->may_read_on());
     });

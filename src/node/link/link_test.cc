@@ -1,3 +1,5 @@
+#include <latch>
+
 #include "node/link/link_test_rig.h"
 
 namespace mainstay::node::test {
@@ -71,13 +73,41 @@ TEST(Link, AHelloBeforeItIsExpectedWaits) {
   EXPECT_EQ(rig.next<model::LinkOpened>().agent, "scout");
 }
 
-TEST(Link, AHelloThatNobodyExpectsIsRefusedInTime) {
+// "Forbidden" would be the agent's last word: it does not come again.
+TEST(Link, AHelloThatNobodyExpectsInTimeIsToldToComeAgain) {
   Rig rig([](auto& options) { options.hello_timeout = std::chrono::milliseconds(50); });
   TestAgent agent(rig.server->unix_target());
-  agent.hello("nobody", 1);
-  EXPECT_EQ(agent.status().error_code(), grpc::PERMISSION_DENIED);
+  agent.hello("scout", 1);
+  EXPECT_EQ(agent.status().error_code(), grpc::UNAVAILABLE);
   TestAgent mute(rig.server->unix_target());
   EXPECT_EQ(mute.status().error_code(), grpc::DEADLINE_EXCEEDED);
+}
+
+TEST(Link, AResultThatWaitsForTheDiskDoesNotHoldUpHellos) {
+  std::latch storing(1);
+  std::latch go_on(1);
+  Rig rig({}, [&](auto& sinks) {
+    sinks.store_payload = [&](std::string text) -> Result<model::Payload> {
+      storing.count_down();
+      go_on.wait();
+      return model::Payload::of(std::move(text));
+    };
+  });
+  rig.expect("scout", 1);
+  rig.expect("other", 1);
+  TestAgent slow(rig.server->unix_target());
+  slow.open(rig, "scout", 1);
+  wire::AgentMessage up;
+  auto* result = up.add_results();
+  result->set_work_id(raw(work_id(1)));
+  result->set_epoch(1);
+  result->set_output_json("\"" + std::string(100'000, 'x') + "\"");
+  ASSERT_TRUE(slow.send(up));
+  storing.wait();
+  TestAgent other(rig.server->unix_target());
+  EXPECT_EQ(other.open(rig, "other", 1).agent, "other");
+  go_on.count_down();
+  EXPECT_EQ(rig.next<model::AttemptFinished>().agent, "scout");
 }
 
 TEST(Link, ANewerHelloTakesTheLinksPlace) {

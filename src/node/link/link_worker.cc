@@ -6,7 +6,7 @@
 
 namespace mainstay::node {
 
-LinkWorker::LinkWorker() : thread_([this] { run(); }) {}
+LinkWorker::LinkWorker(std::string name) : name_(std::move(name)), thread_([this] { run(); }) {}
 
 LinkWorker::~LinkWorker() { stop(); }
 
@@ -28,7 +28,7 @@ void LinkWorker::stop() {
 }
 
 void LinkWorker::run() {
-  platform::name_this_thread("link-worker");
+  platform::name_this_thread(name_.c_str());
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
