@@ -354,6 +354,15 @@ TEST(Rows, ARunComesBackWithStepsItemsUsageAndArchive) {
   ASSERT_EQ(totals->size(), 1U);
   EXPECT_EQ(totals->front().usage.prompt_tokens, 15);
   EXPECT_EQ(totals->front().attempts, 1);
+  // Numbers that no attempt can have, from before they were refused on entry.
+  const std::int64_t huge = std::int64_t{1} << 62U;
+  for (int ordinal = 2; ordinal < 6; ++ordinal) {
+    rig.commit({model::UsageRow{item->id, 1, ordinal, {"openai", "m", huge, -5, 0, 0, 0, 0}}});
+  }
+  totals = work::usage_of_run(rig.reader, spec->id);
+  ASSERT_TRUE(totals) << totals.error().to_text();
+  EXPECT_EQ(totals->front().usage.prompt_tokens, 4'000'000'000'015);
+  EXPECT_EQ(totals->front().usage.completion_tokens, 25);
   model::RunStatus done{model::RunState::degraded, wall_from_micros(9), {}, Payload::of("{}")};
   EXPECT_TRUE(work::unarchived_runs(rig.reader, 10)->empty()) << "it has not ended";
   rig.commit({model::RunUpdated{spec->id, done}});

@@ -97,7 +97,12 @@ std::optional<model::WorkError> output_error(const std::string& output) {
                     false);
 }
 
-std::int64_t count_of(std::int64_t claimed) { return std::max<std::int64_t>(claimed, 0); }
+/// No attempt uses more; sums over all attempts that a database can hold stay in range.
+constexpr std::int64_t kMaxUsageCount = 1'000'000'000'000;
+
+std::int64_t count_of(std::int64_t claimed) {
+  return std::clamp<std::int64_t>(claimed, 0, kMaxUsageCount);
+}
 
 model::Usage usage_of(const wire::Usage& usage) {
   return {base::excerpt(usage.provider(), kMaxShortText),

@@ -219,6 +219,8 @@ TEST(Link, WorkGoesDownAndResultsComeUp) {
   result->set_output_json("[1, 2]");
   result->set_handler_micros(1500);
   result->add_usage()->set_prompt_tokens(12);
+  result->add_usage()->set_prompt_tokens(std::int64_t{1} << 62U);
+  result->add_usage()->set_api_calls(-1);
   ASSERT_TRUE(agent.send(up));
   auto said = rig.next<model::AttemptProgress>();
   EXPECT_EQ(said.fraction, 1.0);
@@ -231,6 +233,8 @@ TEST(Link, WorkGoesDownAndResultsComeUp) {
   EXPECT_EQ(finished.outcome.output->view(), "[1, 2]");
   EXPECT_EQ(finished.outcome.handler_time, std::chrono::microseconds(1500));
   EXPECT_EQ(finished.outcome.usage.at(0).prompt_tokens, 12);
+  EXPECT_EQ(finished.outcome.usage.at(1).prompt_tokens, 1'000'000'000'000);
+  EXPECT_EQ(finished.outcome.usage.at(2).api_calls, 0);
   ASSERT_EQ(rig.logs.size(), 1U);
   EXPECT_EQ(rig.logs[0].level, model::LogLevel::WARNING);
   EXPECT_EQ(rig.logs[0].context.agent, "scout");

@@ -115,6 +115,12 @@ std::string where_of(const RunFilter& filter) {
   return where;
 }
 
+/// sum() of SQLite fails when it overflows, and with it all that is told of the run: a row from
+/// before such numbers were refused on entry counts for no more than they would now.
+std::string clamped_sum(const std::string& column) {
+  return "sum(max(0, min(u." + column + ", 1000000000000))), ";
+}
+
 }  // namespace
 
 Result<std::vector<RunRecord>> list_runs(SqliteConnection& db, const RunFilter& filter) {
@@ -184,8 +190,9 @@ Result<std::vector<model::RunId>> unarchived_runs(SqliteConnection& db, std::siz
 
 Result<std::vector<UsageTotal>> usage_of_run(SqliteConnection& db, const model::RunId& id) {
   Result<SqliteStatement> select = db.prepare(
-      "SELECT w.stage, u.provider, u.model, sum(u.prompt_tokens), sum(u.completion_tokens), "
-      "sum(u.cached_tokens), sum(u.reasoning_tokens), sum(u.llm_requests), sum(u.api_calls), "
+      "SELECT w.stage, u.provider, u.model, " + clamped_sum("prompt_tokens") +
+      clamped_sum("completion_tokens") + clamped_sum("cached_tokens") +
+      clamped_sum("reasoning_tokens") + clamped_sum("llm_requests") + clamped_sum("api_calls") +
       "count(DISTINCT hex(u.work) || u.epoch) "
       "FROM work_items w JOIN usage u ON u.work=w.id WHERE w.run=?1 GROUP BY 1, 2, 3 "
       "ORDER BY 1, 2, 3");
