@@ -41,11 +41,11 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
   SubmitSession(grpc::CallbackServerContext* context, std::shared_ptr<LinkParts> parts)
       : Base(context, parts->writer,
              {parts->options.max_queued_bytes, max_entries(static_cast<Out*>(nullptr))}),
-        parts_(std::move(parts)) {}
+        parts_(std::move(parts)),
+        principal_(principal()),
+        queue_(std::make_shared<SubmitQueue>(parts_, principal_)) {}
 
   void start() {
-    principal_ = principal();
-    queue_ = std::make_shared<SubmitQueue>(parts_, principal_);
     this->begin();
     if (principal_.empty()) {
       this->finish(Error(Code::unauthenticated,
@@ -197,8 +197,8 @@ class SubmitSession final : public platform::DuplexStream<In, Out>, public Endab
   }
 
   std::shared_ptr<LinkParts> parts_;
-  std::string principal_;
-  std::shared_ptr<SubmitQueue> queue_;
+  const std::string principal_;
+  const std::shared_ptr<SubmitQueue> queue_;
   std::mutex mutex_;
   std::size_t unanswered_ = 0;
   std::size_t waits_ = 0;
