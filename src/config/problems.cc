@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "platform/json/json_text.h"
 
@@ -59,7 +60,7 @@ std::string Problem::to_text() const {
   if (!key.empty()) out.append(shown_key(key)).append(": ");
   out += message;
   if (!suggestion.empty()) out.append("; did you mean ").append(quote(suggestion)).append("?");
-  return out;
+  return base::printable(out);
 }
 
 std::string_view Problem::section() const {

@@ -36,6 +36,7 @@ struct Problem {
   /// The known name that was probably meant; may be empty.
   std::string suggestion;
 
+  /// One printable line, whatever the file's keys and values hold.
   std::string to_text() const;
   /// The part of the configuration it belongs to: the key's first word, or `file`.
   std::string_view section() const;

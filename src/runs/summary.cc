@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace mainstay::runs {
@@ -25,9 +26,10 @@ const std::string& rule() {
 
 std::string heading(std::string_view title) { return rule() + std::string(title) + "\n" + rule(); }
 
-// A line never passes the 80th column; what is cut is marked.
+// A line never passes the 80th column and is never two; what is cut is marked. Errors, stages and
+// models are words of agents.
 void add_line(std::string& out, const std::string& line) {
-  out += base::excerpt(line, kColumns);
+  out += base::excerpt(base::printable(line), kColumns);
   out += '\n';
 }
 
@@ -42,7 +44,9 @@ std::size_t line_end(std::string_view text, std::size_t columns) {
 }
 
 // The text after the lead, on as many lines as it needs and may have, below each other.
-void add_wrapped(std::string& out, std::string_view lead, std::string_view text, int most_lines) {
+void add_wrapped(std::string& out, std::string_view lead, std::string_view words, int most_lines) {
+  const std::string shown = base::printable(words);
+  std::string_view text = shown;
   const std::size_t columns = kColumns - lead.size();
   std::string start(lead);
   for (int line = 1; line < most_lines && text.size() > columns; ++line) {

@@ -66,6 +66,16 @@ TEST(Summary, NoCharacterIsCutInTwo) {
   }
 }
 
+// RUN-3: an error is words of an agent; the summary is read with cat.
+TEST(Summary, ControlCharactersAreShownAsWhatTheyAre) {
+  RunReport report = failed_with("first\nsecond \x1b[31mred\x07 \u009b");
+  report.models = {"m\x1b]0;x\x07"};
+  const std::string text = render_summary(report);
+  EXPECT_EQ(text.find_first_of("\x1b\x07\r"), std::string::npos) << text;
+  EXPECT_EQ(text.find("\u009b"), std::string::npos) << text;
+  EXPECT_EQ(times(text, R"(first\nsecond \x1b[31mred\x07 \u009b)"), 3U) << text;
+}
+
 // As long as it may get: many steps, each with a long error, and many messages.
 TEST(Summary, StaysSmall) {
   RunReport report = failed_with(std::string(400, 'e'));

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
+#include "base/printable.h"
 #include "base/text.h"
 #include "platform/json/json.h"
 
@@ -53,16 +55,10 @@ std::string_view colour_of(model::LogLevel level) {
 
 // Control characters of a message must not reach a terminal (faults H10).
 void add_printable(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == '\n' || byte == '\t') {
-      out += ' ';
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  out += base::printable(line);
 }
 
 }  // namespace
@@ -91,8 +87,8 @@ std::string to_console_line(const model::LogRecord& record, bool colour) {
   std::string out(paint);
   out += base::wall_to_text(record.at).substr(11, 12);
   out += fmt::format(" {:<8}", to_text(record.level));
-  if (!record.context.agent.empty()) out += record.context.agent + " ";
-  if (!record.context.component.empty()) out += record.context.component + ": ";
+  if (!record.context.agent.empty()) out += base::printable(record.context.agent) + " ";
+  if (!record.context.component.empty()) out += base::printable(record.context.component) + ": ";
   add_printable(out, record.message);
   if (!record.fields.empty() && record.fields != "{}") {
     out += ' ';

@@ -14,6 +14,7 @@
 #include "app/cli/config_commands.h"
 #include "app/cli/standard_streams.h"
 #include "app/cli/usage_slip.h"
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace mainstay::app {
@@ -349,7 +350,8 @@ CommandShape shape_of(const CLI::App& app) {
 }
 
 int usage_error_of(const std::string& message, const std::string& command) {
-  std::fprintf(stderr, "mainstay: %s\n  see `%s --help`\n", message.c_str(), command.c_str());
+  std::fprintf(stderr, "mainstay: %s\n  see `%s --help`\n", base::printable(message).c_str(),
+               command.c_str());
   return kExitUsage;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/cli/commands.h"
+#include "base/printable.h"
 #include "base/text.h"
 #include "config/settings_reference.h"
 #include "platform/json/json.h"
@@ -19,7 +20,7 @@ using platform::JsonArray;
 using platform::JsonObject;
 
 int print(const ConfigAnswer& answer) {
-  std::fwrite(answer.err.data(), 1, answer.err.size(), stderr);
+  std::fputs(base::printable_lines(answer.err).c_str(), stderr);
   std::fwrite(answer.out.data(), 1, answer.out.size(), stdout);
   return answer.exit_code;
 }

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "app/cli/commands.h"
+#include "base/printable.h"
 
 namespace mainstay::app {
 
@@ -41,12 +42,12 @@ std::string_view hint_of(const Error& error) {
 }  // namespace
 
 int report(const Error& error) {
-  std::string text = "mainstay: " + error.message();
+  std::string text = "mainstay: " + base::printable(error.message());
   for (const Error* cause = error.cause(); cause != nullptr; cause = cause->cause()) {
-    text += "\n  because: " + cause->message();
+    text += "\n  because: " + base::printable(cause->message());
   }
   if (const std::string_view hint = hint_of(error); !hint.empty()) {
-    text.append("\n  ").append(hint);
+    text.append("\n  ").append(base::printable(hint));
   }
   std::fprintf(stderr, "%s\n", text.c_str());
   return exit_code_of(error);

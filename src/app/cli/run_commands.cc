@@ -13,6 +13,7 @@
 #include "app/cli/stored_runs.h"
 #include "app/views/json_fields.h"
 #include "app/views/time_text.h"
+#include "base/printable.h"
 #include "base/text.h"
 #include "platform/clock.h"
 #include "platform/files/files.h"
@@ -100,9 +101,9 @@ std::string run_text(const Json& run) {
       number_of(run, "version"), text_of(run, "state"),
       span_between(text_of(run, "created_at"), text_of(run, "finished_at")), usage_text(run));
   if (const Json& error = field(run, "error"); error.is_object()) {
-    out += "error: " + text_of(error, "message") + "\n";
+    out += "error: " + base::printable(text_of(error, "message")) + "\n";
     const std::string hint = text_of(field(error, "context"), "hint");
-    if (!hint.empty()) out += "hint: " + hint + "\n";
+    if (!hint.empty()) out += "hint: " + base::printable(hint) + "\n";
   }
   Table table({"STEP", "STAGE", "STATE", "ITEMS", "FAILED", "RETRIES", "TOOK", "ERROR"});
   for (const Json& step : list_of(run, "steps")) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "app/cli/interrupt.h"
@@ -22,16 +23,30 @@ using platform::Json;
 
 constexpr auto kLookInterval = std::chrono::milliseconds(150);
 
+// A line that is wider than it seems (some characters take two columns) is cut by the terminal
+// instead of wrapped: the frame stays as many rows as it has lines.
+constexpr const char* kNoWrap = "\x1b[?7l";
+constexpr const char* kWrap = "\x1b[?7h";
+constexpr const char* kClearBelow = "\x1b[J";
+
 ViewStyle terminal_style() {
   winsize size{};
-  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return {known ? size.ws_col : 80, std::getenv("NO_COLOR") == nullptr};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0;
+  return {known && size.ws_col > 0 ? size.ws_col : 80, std::getenv("NO_COLOR") == nullptr,
+          known && size.ws_row > 0 ? size.ws_row : 24};
+}
+
+// Whether the live view can be drawn over itself.
+bool is_terminal() {
+  const char* kind = std::getenv("TERM");
+  return kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb" &&
+         ::isatty(STDERR_FILENO) == 1;
 }
 
 // Draws the live view over itself on a terminal, or says plain lines elsewhere.
 class Watcher {
  public:
-  explicit Watcher(bool plain) : live_(!plain && ::isatty(STDERR_FILENO) == 1) {}
+  explicit Watcher(bool plain) : live_(!plain && is_terminal()) {}
 
   void show(const RunView& run) {
     live_ ? redraw(run) : say(run);
@@ -64,8 +79,12 @@ class Watcher {
     }
     std::string out;
     if (drawn_ > 0) out += fmt::format("\x1b[{}A", drawn_);
-    const auto lines = draw(run, rates, terminal_style());
+    ViewStyle style = terminal_style();
+    if (run.finished()) style.rows = 0;  // nothing is drawn over it, so it may scroll
+    const auto lines = draw(run, rates, style);
+    out += kNoWrap;
     for (const std::string& line : lines) out += "\x1b[2K" + line + "\n";
+    out.append(kWrap).append(kClearBelow);
     drawn_ = lines.size();
     std::fputs(out.c_str(), stderr);
   }

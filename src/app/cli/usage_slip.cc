@@ -6,12 +6,15 @@
 #include <charconv>
 #include <cstddef>
 
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace mainstay::app {
 namespace {
 
-std::string quoted(const std::string& word) { return "\"" + base::excerpt(word, 80) + "\""; }
+std::string quoted(const std::string& word) {
+  return "\"" + base::printable(base::excerpt(word, 80)) + "\"";
+}
 
 std::string meant(const std::string& word, const std::vector<std::string>& names) {
   const auto near = base::nearest(word, names);

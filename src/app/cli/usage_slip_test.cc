@@ -24,6 +24,10 @@ TEST(UsageSlip, ATypoOfACommandIsNamedWithWhatWasMeant) {
             "\"lst\" is not a command of `mainstay work`; did you mean `list`?");
 }
 
+TEST(UsageSlip, AWordIsQuotedWithoutItsControlCharacters) {
+  EXPECT_EQ(said({"x\x1b]0;pwn\x07"}), "\"x\\x1b]0;pwn\\x07\" is not a command of `mainstay`");
+}
+
 TEST(UsageSlip, ATypoOfAnOptionIsNamedWithWhatWasMeant) {
   EXPECT_EQ(said({"status", "--ouput", "json"}),
             "`mainstay status` has no option \"--ouput\"; did you mean `--output`?");

@@ -1,26 +1,14 @@
 #include "app/views/output.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "base/printable.h"
 
 namespace mainstay::app {
 namespace {
 
 using platform::Json;
-
-std::string printable(std::string_view text, std::string_view allowed = "") {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 || byte == 0x7f) && allowed.find(c) == std::string_view::npos)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
-  }
-  return out;
-}
 
 // Plain scalars are kept to what no YAML reader could take for anything but a string.
 bool is_plain(std::string_view text) {
@@ -103,7 +91,7 @@ std::size_t display_width(std::string_view text) {
 Table::Table(std::vector<std::string> head) { rows_.push_back(std::move(head)); }
 
 void Table::row(std::vector<std::string> cells) {
-  for (std::string& cell : cells) cell = printable(cell);
+  for (std::string& cell : cells) cell = base::printable(cell);
   rows_.push_back(std::move(cells));
 }
 
@@ -125,8 +113,6 @@ std::string Table::to_text() const {
   return out;
 }
 
-std::string printable_lines(std::string_view text) { return printable(text, "\n\t"); }
-
 std::string to_yaml(const Json& value) {
   std::string out;
   block(out, value, 0);
@@ -142,7 +128,7 @@ std::string render(OutputForm form, const Json& value, const std::string& table)
     case OutputForm::table:
       break;
   }
-  return table;
+  return base::printable_lines(table);
 }
 
 }  // namespace mainstay::app

@@ -25,13 +25,10 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// Text of several lines with the control characters in them made visible.
-std::string printable_lines(std::string_view text);
-
 /// JSON as block YAML; strings that YAML would read as something else are quoted.
 std::string to_yaml(const platform::Json& value);
 
-/// The value in the form asked for; `table` is what to print for tables.
+/// The value in the form asked for; `table` is what to print for tables, made printable.
 std::string render(OutputForm form, const platform::Json& value, const std::string& table);
 
 /// Number of columns that a terminal shows this text in (UTF-8; each character counts one).

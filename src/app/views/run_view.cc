@@ -6,6 +6,7 @@
 
 #include "app/views/json_fields.h"
 #include "app/views/output.h"
+#include "base/printable.h"
 #include "base/text.h"
 #include "base/time.h"
 
@@ -16,10 +17,14 @@ using platform::Json;
 
 constexpr int kBarCells = 12;
 
-std::string message_of(const Json& object) { return text_of(field(object, "error"), "message"); }
+std::string words_of(const Json& object, std::string_view key) {
+  return base::printable(text_of(object, key));
+}
+
+std::string message_of(const Json& object) { return words_of(field(object, "error"), "message"); }
 
 std::string hint_of(const Json& object) {
-  return text_of(field(field(object, "error"), "context"), "hint");
+  return words_of(field(field(object, "error"), "context"), "hint");
 }
 
 double seconds_between(const std::string& from, const std::string& to) {
@@ -73,6 +78,70 @@ std::string step_text(const StepView& step, double rate) {
   return text;
 }
 
+bool went_wrong(const StepView& step) {
+  return step.state == "failed" || step.state == "cancelled" || step.state == "timed_out";
+}
+
+bool is_done(const StepView& step) {
+  return step.state == "succeeded" || step.state == "degraded" || step.state == "skipped";
+}
+
+// What must be seen longest comes first.
+int rank_of(const StepView& step) {
+  if (went_wrong(step)) return 0;
+  if (step.state == "running") return 1;
+  return step.state == "degraded" ? 2 : 3;
+}
+
+// Which stages have a line of their own when there is room for so many, in their order.
+std::vector<bool> shown_steps(const std::vector<StepView>& steps, std::size_t room) {
+  std::vector<bool> shown(steps.size(), false);
+  for (int rank = 0; rank <= 3; ++rank) {
+    for (std::size_t i = 0; i < steps.size() && room > 0; ++i) {
+      if (rank_of(steps[i]) != rank) continue;
+      shown[i] = true;
+      --room;
+    }
+  }
+  return shown;
+}
+
+// `… 12 stages done, 9 waiting`: those without a line.
+std::string count_hidden(const std::vector<StepView>& steps, const std::vector<bool>& shown) {
+  std::size_t all = 0;
+  std::size_t done = 0;
+  std::size_t wrong = 0;
+  std::size_t running = 0;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (shown[i]) continue;
+    ++all;
+    if (is_done(steps[i])) ++done;
+    if (went_wrong(steps[i])) ++wrong;
+    if (steps[i].state == "running") ++running;
+  }
+  std::vector<std::string> parts;
+  const auto add = [&](std::size_t count, const char* what) {
+    if (count == 0) return;
+    const char* noun = !parts.empty() ? "" : count == 1 ? " stage" : " stages";
+    parts.push_back(fmt::format("{}{} {}", count, noun, what));
+  };
+  add(wrong, "failed");
+  add(running, "running");
+  add(done, "done");
+  add(all - wrong - running - done, "waiting");
+  return parts.empty() ? "" : "   … " + base::join(parts, ", ");
+}
+
+// Lines for stages in a terminal of so many rows: without the run's own, the hint, the line that
+// counts the rest and the one that the cursor stands on.
+std::size_t room_for_steps(const RunView& run, int rows) {
+  const std::size_t steps = run.steps.size();
+  if (rows <= 0) return steps;
+  const int room = rows - 2 - (run.hint.empty() ? 0 : 1);
+  if (room >= static_cast<int>(steps)) return steps;
+  return static_cast<std::size_t>(std::max(0, room - 1));
+}
+
 // Cuts by characters, not bytes.
 std::string fit(const std::string& text, int columns) {
   if (display_width(text) <= static_cast<std::size_t>(columns)) return text;
@@ -91,9 +160,9 @@ std::string fit(const std::string& text, int columns) {
 Result<RunView> run_view_of(const Json& json, const std::string& now_text) {
   if (!json.is_object()) return Error(Code::internal, "the daemon's answer is not an object");
   RunView run;
-  run.id = text_of(json, "id");
-  run.pipeline = text_of(json, "pipeline");
-  run.state = text_of(json, "state");
+  run.id = words_of(json, "id");
+  run.pipeline = words_of(json, "pipeline");
+  run.state = words_of(json, "state");
   run.error = message_of(json);
   run.hint = hint_of(json);
   const std::string finished = text_of(json, "finished_at");
@@ -101,8 +170,8 @@ Result<RunView> run_view_of(const Json& json, const std::string& now_text) {
       seconds_between(text_of(json, "created_at"), finished.empty() ? now_text : finished);
   for (const Json& from : list_of(json, "steps")) {
     StepView step;
-    step.stage = text_of(from, "stage");
-    step.state = text_of(from, "state");
+    step.stage = words_of(from, "stage");
+    step.state = words_of(from, "state");
     step.total = number_of(from, "items_total");
     step.done = number_of(from, "items_done");
     step.failed = number_of(from, "items_failed");
@@ -133,12 +202,18 @@ std::vector<std::string> draw(const RunView& run, const std::map<std::string, do
   lines.push_back(painted(run.state, fmt::format(" {} {}  {}  {}  {} retries  {} tokens",
                                                  run.pipeline, run.id.substr(0, 8), run.state,
                                                  seconds_text(run.seconds), retries, run.tokens)));
-  for (const StepView& step : run.steps) {
+  const auto shown = shown_steps(run.steps, room_for_steps(run, style.rows));
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    if (!shown[i]) continue;
+    const StepView& step = run.steps[i];
     const auto rate = rates.find(step.stage);
     const std::string pad(widest - display_width(step.stage) + 2, ' ');
     lines.push_back(painted(
         step.state,
         "   " + step.stage + pad + step_text(step, rate == rates.end() ? 0 : rate->second)));
+  }
+  if (const std::string rest = count_hidden(run.steps, shown); !rest.empty()) {
+    lines.push_back(painted("waiting", rest));
   }
   if (!run.hint.empty()) lines.push_back(fit("   hint: " + run.hint, style.columns));
   return lines;

@@ -36,15 +36,20 @@ struct RunView {
   bool finished() const { return state != "running"; }
 };
 
-/// From the API's answer for a run. `now_text` (RFC 3339) ends what is still running.
+/// From the API's answer for a run, its texts made printable: errors are words of agents.
+/// `now_text` (RFC 3339) ends what is still running.
 Result<RunView> run_view_of(const platform::Json& run, const std::string& now_text);
 
 struct ViewStyle {
   int columns = 80;
   bool colour = false;
+  /// Of the terminal; 0: as many lines as it takes.
+  int rows = 0;
 };
 
-/// One line for the run and one per stage; no line is wider than the terminal.
+/// One line for the run and one per stage; no line is wider than the terminal, and all of them with
+/// the cursor's line below are no more than its rows: where stages must go, those that failed or
+/// run stay longest and a last line counts the others.
 /// `rates` are items per second by stage, from the caller's last two looks.
 std::vector<std::string> draw(const RunView& run, const std::map<std::string, double>& rates,
                               ViewStyle style);

@@ -6,6 +6,7 @@
 
 #include "app/views/json_fields.h"
 #include "app/views/output.h"
+#include "base/printable.h"
 #include "base/text.h"
 
 namespace mainstay::app {
@@ -90,7 +91,8 @@ std::string failure_text(const Json& item) {
   std::string out;
   for (const char* key : {"traceback", "stderr"}) {
     const std::string text = text_of(reported, key);
-    if (!text.empty()) out += fmt::format("\n{}:\n{}\n", key, printable_lines(base::trim(text)));
+    if (!text.empty())
+      out += fmt::format("\n{}:\n{}\n", key, base::printable_lines(base::trim(text)));
   }
   return out;
 }

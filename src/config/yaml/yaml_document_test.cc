@@ -182,6 +182,12 @@ TEST(Problems, AnUnreadableValueIsSaidOnce) {
   EXPECT_THAT(problems.to_text(), HasSubstr("a:1:4: k: expected no tag\n"));
 }
 
+TEST(Problems, AreLinesWithoutControlCharactersOfTheFile) {
+  Problems problems;
+  problems.error("a.yaml", {1, 1}, "\x1b]0;pwn\x07\n", "unknown key \u202e");
+  EXPECT_EQ(problems.to_text(), "a.yaml:1:1: \"\\u001b]0;pwn\\u0007\\n\": unknown key \\u202e\n");
+}
+
 TEST(Problems, KeepABoundedNumber) {
   Problems problems;
   for (int i = 0; i < 1000; ++i) problems.error("a", {i + 1, 1}, "k", "m");
