@@ -33,8 +33,11 @@ Error as_not_running(Error error) {
   if (!lost && error.code() != Code::not_running) return error;
   return Error(Code::not_running, "the daemon does not answer")
       .with_hint(lost ? "it went away while it was asked: what was asked for may be done or not"
-                      : "what it said last: .mainstay/logs/daemon.log; `mainstay up --detach` "
-                        "starts one")
+                 : is_named_by_url()
+                     ? "MAINSTAY_URL names it; without that, the daemon of the project folder is "
+                       "asked"
+                     : "what it said last: .mainstay/logs/daemon.log; `mainstay up --detach` "
+                       "starts one")
       .caused_by(std::move(error));
 }
 
@@ -102,8 +105,16 @@ Error error_of_answer(const platform::HttpReply& answer) {
   return error;
 }
 
+Result<Answer> read_answer(std::string text) {
+  auto json = platform::parse_json(text, {128, std::size_t{1} << 30});
+  if (!json) return std::move(json).error();
+  return Answer{std::move(text), *std::move(json)};
+}
+
+bool is_named_by_url() { return !environment("MAINSTAY_URL").empty(); }
+
 DaemonClient::DaemonClient(std::string address, std::string token)
-    : http_(std::move(address)), token_(std::move(token)) {}
+    : address_(address), http_(std::move(address)), token_(std::move(token)) {}
 
 Result<DaemonClient> DaemonClient::connect(const std::string& project_option) {
   std::string token = environment("MAINSTAY_TOKEN");
@@ -123,24 +134,23 @@ Result<DaemonClient> DaemonClient::connect(const std::string& project_option) {
   return DaemonClient(info->http_address, std::move(*read));
 }
 
-Result<Json> DaemonClient::exchange(platform::HttpCall call) {
+Result<Answer> DaemonClient::exchange(platform::HttpCall call) {
   call.headers.emplace_back("Authorization", "Bearer " + token_);
   auto answer = http_.call(call);
   if (!answer) return as_not_running(std::move(answer).error());
   if (answer->status >= 300) return error_of_answer(*answer);
-  if (answer->body.empty()) return Json(nullptr);
-  return platform::parse_json(answer->body, {128, std::size_t{1} << 30});
+  return read_answer(answer->body.empty() ? "null" : std::move(answer->body));
 }
 
-Result<Json> DaemonClient::get(const std::string& target, Duration deadline) {
+Result<Answer> DaemonClient::get(const std::string& target, Duration deadline) {
   platform::HttpCall call;
   call.target = target;
   call.timeout = deadline;
   return exchange(std::move(call));
 }
 
-Result<Json> DaemonClient::post(const std::string& target, const Json& body,
-                                const std::string& idempotency_key, Duration deadline) {
+Result<Answer> DaemonClient::post(const std::string& target, std::string body,
+                                  const std::string& idempotency_key, Duration deadline) {
   if (auto plain = check_header("--idempotency-key", idempotency_key); !plain) {
     return std::move(plain).error();
   }
@@ -148,15 +158,15 @@ Result<Json> DaemonClient::post(const std::string& target, const Json& body,
   call.method = "POST";
   call.target = target;
   call.timeout = deadline;
-  if (!body.is_null()) {
+  if (!body.empty()) {
     call.headers.emplace_back("Content-Type", "application/json");
-    call.body = platform::to_text(body);
+    call.body = std::move(body);
   }
   if (!idempotency_key.empty()) call.headers.emplace_back("Idempotency-Key", idempotency_key);
   return exchange(std::move(call));
 }
 
-Result<Json> DaemonClient::remove(const std::string& target, Duration deadline) {
+Result<Answer> DaemonClient::remove(const std::string& target, Duration deadline) {
   platform::HttpCall call;
   call.method = "DELETE";
   call.target = target;
@@ -183,6 +193,19 @@ bool DaemonClient::is_ready() {
   call.timeout = std::chrono::seconds(2);
   auto answer = http_.call(call);
   return answer && answer->status == 200;
+}
+
+bool DaemonClient::answers() {
+  platform::HttpCall call;
+  call.target = "/healthz";
+  call.timeout = std::chrono::seconds(2);
+  return http_.call(call).has_value();
+}
+
+bool DaemonClient::serves(const Project& project) const {
+  if (!is_named_by_url()) return true;
+  const auto info = read_daemon_info(project);
+  return info && info->http_address == address_;
 }
 
 }  // namespace mainstay::app

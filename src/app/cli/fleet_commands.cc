@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
+#include <string_view>
 
 #include "app/cli/commands.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/interrupt.h"
+#include "app/cli/short_id.h"
 #include "app/version.h"
 #include "app/views/fleet_tables.h"
 #include "app/views/json_fields.h"
@@ -16,49 +19,57 @@
 namespace mainstay::app {
 namespace {
 
-using platform::Json;
 using platform::JsonObject;
 
 constexpr auto kDaemonEndLimit = std::chrono::seconds(60);
 
-void print(const GlobalOptions& global, const Json& value, const std::string& table) {
-  std::fputs(render(global.output, value, table).c_str(), stdout);
+void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
+  std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
-// The daemon is gone when its process is: the API answers before that.
-bool wait_for_end(const DaemonInfo& info) {
+bool is_gone(const DaemonInfo& info) {
+  const auto there = platform::identify(info.pid);
+  return !there || there->start_ticks != info.start_ticks || !platform::is_alive(*there);
+}
+
+// The daemon of the project, when that is the one talked to: its process can be watched.
+std::optional<DaemonInfo> own_process(const GlobalOptions& global, const DaemonClient& daemon) {
+  const auto project = find_project(global.project);
+  if (!project || !daemon.serves(*project)) return std::nullopt;
+  auto info = read_daemon_info(*project);
+  return info ? std::optional(*std::move(info)) : std::nullopt;
+}
+
+// A daemon is gone when its process is, for the API goes away before that; of one that is somewhere
+// else there is only the API.
+bool wait_for_end(DaemonClient& daemon, const std::optional<DaemonInfo>& process) {
   const Mono until = platform::mono_now() + kDaemonEndLimit;
   while (platform::mono_now() < until) {
-    const auto there = platform::identify(info.pid);
-    if (!there || there->start_ticks != info.start_ticks || !platform::is_alive(*there)) {
-      return true;
-    }
+    if (process ? is_gone(*process) : !daemon.answers()) return true;
     if (interrupted_within(std::chrono::milliseconds(20))) return false;
   }
   return false;
 }
 
-Result<Json> stop_fleet(DaemonClient& daemon) {
+Result<Answer> stop_fleet(DaemonClient& daemon) {
   const SaidOnInterrupt said("\nthe fleet goes on stopping, then the daemon; `mainstay status`\n");
-  return daemon.post("/v1/fleet:down", Json(nullptr), "", std::chrono::minutes(5));
+  return daemon.post("/v1/fleet:down", "", "", std::chrono::minutes(5));
 }
 
 }  // namespace
 
 int down(const GlobalOptions& global) {
-  auto project = find_project(global.project);
-  if (!project) return report(project.error());
-  auto info = read_daemon_info(*project);
-  if (!info) return report(info.error());
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  const auto process = own_process(global, *daemon);
   if (auto done = stop_fleet(*daemon); !done) return report(done.error());
-  if (!wait_for_end(*info)) {
-    return report(Error(Code::internal, fmt::format("the daemon (pid {}) has stopped its fleet "
-                                                    "and does not end",
-                                                    info->pid)));
+  if (!wait_for_end(*daemon, process)) {
+    const std::string which = process ? fmt::format(" (pid {})", process->pid) : "";
+    return report(Error(Code::internal, fmt::format("the daemon{} has stopped its fleet and does "
+                                                    "not end",
+                                                    which)));
   }
-  print(global, JsonObject{{"stopped", true}}, "stopped\n");
+  print(global, R"({"stopped":true})", "stopped\n");
   return kExitDone;
 }
 
@@ -69,9 +80,10 @@ int status(const GlobalOptions& global) {
   if (!fleet) return report(fleet.error());
   auto agents = daemon->get("/v1/agents");
   if (!agents) return report(agents.error());
-  const std::string table = fleet_line(*fleet) + "\n" + agents_table(list_of(*agents, "agents"));
-  fleet->get_object()["agent_list"] = list_of(*agents, "agents");
-  print(global, *fleet, table);
+  const std::string table =
+      fleet_line(fleet->json) + "\n" + agents_table(list_of(agents->json, "agents"));
+  const auto list = platform::member_text(agents->text, "agents");
+  print(global, with_member(fleet->text, "agent_list", list.value_or("[]")), table);
   return kExitDone;
 }
 
@@ -84,21 +96,23 @@ int agents_list(const GlobalOptions& global, const ListOptions& options) {
   }
   auto agents = daemon->get(target);
   if (!agents) return report(agents.error());
-  print(global, *agents, agents_table(list_of(*agents, "agents")));
+  print(global, agents->text, agents_table(list_of(agents->json, "agents")));
   return kExitDone;
 }
 
 int agents_show(const GlobalOptions& global, const std::string& name) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  auto agent = daemon->get("/v1/agents/" + platform::percent_encode(name));
+  const auto target = agent_target(name);
+  if (!target) return report(target.error());
+  auto agent = daemon->get(*target);
   if (!agent) return report(agent.error());
-  print(global, *agent, agent_text(*agent));
+  print(global, agent->text, agent_text(agent->json));
   return kExitDone;
 }
 
 int version(const GlobalOptions& global) {
-  print(global, JsonObject{{"version", kVersion}, {"commit", kCommit}},
+  print(global, platform::to_text(JsonObject{{"version", kVersion}, {"commit", kCommit}}),
         fmt::format("mainstay {} (commit {})\n", kVersion, kCommit));
   return kExitDone;
 }

@@ -34,10 +34,10 @@ void print_foreign(const GlobalOptions& global, std::string_view line) {
       platform::append_json_string(text, line);
       break;
     case OutputForm::yaml:
-      text = "---\n" + std::string(base::trim(to_yaml(Json(line))));
+      text = "---\n" + std::string(base::trim(to_yaml(platform::to_text(Json(line)))));
       break;
     case OutputForm::table:
-      text = printable_lines(line);
+      text = base::printable_lines(line);
       break;
   }
   std::printf("%s\n", text.c_str());
@@ -49,7 +49,7 @@ void print_line(const GlobalOptions& global, std::string_view line) {
   const auto parsed = platform::parse_json(line);
   if (!parsed || !parsed->is_object()) return print_foreign(global, line);
   if (global.output == OutputForm::yaml) {
-    std::printf("---\n%s", to_yaml(*parsed).c_str());
+    std::printf("---\n%s", to_yaml(line).c_str());
     std::fflush(stdout);
     return;
   }
@@ -77,7 +77,7 @@ std::string logs_target(const LogsOptions& options) {
   const auto add = [&](const char* key, const std::string& value) {
     if (!value.empty()) target += fmt::format("&{}={}", key, platform::percent_encode(value));
   };
-  add("run", options.run);
+  add("run", options.run.value_or(""));
   add("component", options.component);
   add("agent", options.agent);
   add("level", options.level);
@@ -85,7 +85,8 @@ std::string logs_target(const LogsOptions& options) {
 }
 
 Result<LogsOptions> with_whole_run(DaemonClient& daemon, LogsOptions options) {
-  auto run = whole_id(daemon, "runs", options.run);
+  if (!options.run) return options;
+  auto run = whole_id(daemon, "runs", *options.run, "--run");
   if (!run) return std::move(run).error();
   options.run = *std::move(run);
   return options;
@@ -106,8 +107,10 @@ Result<std::vector<std::string>> newest_lines(const GlobalOptions& global,
   auto answer = daemon->get(logs_target(*known));
   if (!answer) return std::move(answer).error();
   std::vector<std::string> lines;
-  for (const Json& line : list_of(*answer, "lines")) {
-    lines.push_back(line.is_string() ? std::string(line.get_string()) : platform::to_text(line));
+  const auto list = platform::member_text(answer->text, "lines").value_or("[]");
+  for (const std::string_view line : platform::element_texts(list)) {
+    const auto text = platform::parse_json(line);
+    lines.emplace_back(text && text->is_string() ? std::string_view(text->get_string()) : line);
   }
   return lines;
 }

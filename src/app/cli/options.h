@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ struct RunOptions {
   /// `key=value` members of the input; a value that is JSON is taken as JSON, else as a string.
   std::vector<std::string> inputs;
   /// The whole input as JSON, `@FILE` or `-` for standard input.
-  std::string input_json;
+  std::optional<std::string> input_json;
   std::vector<std::string> labels;
   std::string idempotency_key;
   /// Print the run's id and return.
@@ -48,7 +49,7 @@ struct SubmitOptions {
   std::string capability;
   std::string description;
   std::vector<std::string> inputs;
-  std::string input_json;
+  std::optional<std::string> input_json;
   int priority = -1;
   std::string timeout;
   std::string idempotency_key;
@@ -60,13 +61,13 @@ struct SubmitOptions {
 struct ListOptions {
   std::vector<std::string> states;
   std::string capability;
-  std::string run;
+  std::optional<std::string> run;
   std::string pipeline;
   std::int64_t limit = 50;
 };
 
 struct FindOptions {
-  std::string name;
+  std::optional<std::string> name;
   std::string capability;
   /// Agent states; empty: any.
   std::vector<std::string> health;
@@ -83,7 +84,8 @@ struct RegisterOptions {
 };
 
 struct LogsOptions {
-  std::string run;
+  /// Nothing: of the fleet.
+  std::optional<std::string> run;
   std::string component;
   std::string agent;
   std::string level;

@@ -22,7 +22,7 @@ PatientClient::PatientClient(DaemonClient daemon, std::string project, Duration 
       pause_(std::move(pause)),
       say_(std::move(say)) {}
 
-Result<platform::Json> PatientClient::get(const std::string& target) {
+Result<Answer> PatientClient::get(const std::string& target) {
   auto answer = daemon_.get(target);
   const bool away = !answer && answer.error().code() == Code::not_running;
   if (!away || patience_ == Duration::zero()) return answer;
@@ -40,7 +40,7 @@ Result<platform::Json> PatientClient::get(const std::string& target) {
   return answer;
 }
 
-Result<platform::Json> PatientClient::ask_again(const std::string& target) {
+Result<Answer> PatientClient::ask_again(const std::string& target) {
   auto daemon = DaemonClient::connect(project_);
   if (!daemon) return std::move(daemon).error();
   daemon_ = std::move(*daemon);

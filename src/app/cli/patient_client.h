@@ -24,10 +24,10 @@ class PatientClient {
   /// As DaemonClient::get; while no daemon answers it looks for one, also at another address.
   /// not_running when there was none for as long as the patience lasts; cancelled when Pause says
   /// so.
-  Result<platform::Json> get(const std::string& target);
+  Result<Answer> get(const std::string& target);
 
  private:
-  Result<platform::Json> ask_again(const std::string& target);
+  Result<Answer> ask_again(const std::string& target);
 
   DaemonClient daemon_;
   std::string project_;

@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string_view>
 #include <utility>
 
 #include "app/cli/commands.h"
 #include "app/cli/daemon_client.h"
 #include "app/cli/input_json.h"
+#include "app/cli/short_id.h"
 #include "app/views/fleet_tables.h"
 #include "app/views/json_fields.h"
 #include "base/text.h"
@@ -19,10 +21,6 @@ using platform::Json;
 using platform::JsonArray;
 using platform::JsonObject;
 
-std::string agent_target(const std::string& name) {
-  return "/v1/agents/" + platform::percent_encode(name);
-}
-
 std::string find_target(const FindOptions& options) {
   std::string target = "/v1/agents";
   const auto add = [&](const char* key, const std::string& value) {
@@ -30,7 +28,7 @@ std::string find_target(const FindOptions& options) {
     target += fmt::format("{}{}={}", target.find('?') == std::string::npos ? '?' : '&', key,
                           platform::percent_encode(value));
   };
-  add("name", options.name);
+  add("name", options.name.value_or(""));
   add("capability", options.capability);
   add("health", base::join(options.health, ","));
   for (const std::string& label : options.labels) add("label", label);
@@ -56,8 +54,8 @@ Result<JsonObject> register_body(const RegisterOptions& options) {
   return body;
 }
 
-void print(const GlobalOptions& global, const Json& value, const std::string& table) {
-  std::fputs(render(global.output, value, table).c_str(), stdout);
+void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
+  std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
 }  // namespace
@@ -65,9 +63,10 @@ void print(const GlobalOptions& global, const Json& value, const std::string& ta
 int agents_find(const GlobalOptions& global, const FindOptions& options) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
+  if (options.name && options.name->empty()) return report(agent_target("").error());
   auto found = daemon->get(find_target(options));
   if (!found) return report(found.error());
-  const JsonArray& agents = list_of(*found, "agents");
+  const JsonArray& agents = list_of(found->json, "agents");
   Table table({"NAME", "STATE", "ENDPOINT", "CAPABILITIES", "LABELS", "LEASE UNTIL"});
   for (const Json& agent : agents) {
     std::vector<std::string> labels;
@@ -78,7 +77,7 @@ int agents_find(const GlobalOptions& global, const FindOptions& options) {
     table.row({text_of(agent, "name"), text_of(agent, "state"), text_of(agent, "endpoint"),
                capabilities_text(agent), base::join(labels, ","), text_of(agent, "lease_until")});
   }
-  print(global, *found, agents.empty() ? "" : table.to_text());
+  print(global, found->text, agents.empty() ? "" : table.to_text());
   if (!agents.empty()) return kExitDone;
   std::fputs("mainstay: no agent is like that\n  `mainstay agents list` shows all\n", stderr);
   return kExitNotFound;
@@ -89,31 +88,36 @@ int agents_register(const GlobalOptions& global, const RegisterOptions& options)
   if (!body) return report(body.error());
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  auto agent = daemon->post("/v1/agents", Json(std::move(*body)));
+  auto agent = daemon->post("/v1/agents", platform::to_text(*body));
   if (!agent) return report(agent.error());
-  print(global, *agent,
-        fmt::format("registered {} until {}\n", options.name, text_of(*agent, "lease_until")));
+  print(global, agent->text,
+        fmt::format("registered {} until {}\n", options.name, text_of(agent->json, "lease_until")));
   return kExitDone;
 }
 
 int agents_renew(const GlobalOptions& global, const RegisterOptions& options) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  auto done = daemon->post(agent_target(options.name) + ":renew", Json(lease_body(options.lease)));
+  const auto target = agent_target(options.name);
+  if (!target) return report(target.error());
+  auto done = daemon->post(*target + ":renew", platform::to_text(lease_body(options.lease)));
   if (!done) return report(done.error());
-  auto agent = daemon->get(agent_target(options.name));
+  auto agent = daemon->get(*target);
   if (!agent) return report(agent.error());
-  print(global, *agent,
-        fmt::format("renewed {} until {}\n", options.name, text_of(*agent, "lease_until")));
+  print(global, agent->text,
+        fmt::format("renewed {} until {}\n", options.name, text_of(agent->json, "lease_until")));
   return kExitDone;
 }
 
 int agents_deregister(const GlobalOptions& global, const std::string& name) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
-  auto done = daemon->remove(agent_target(name));
+  const auto target = agent_target(name);
+  if (!target) return report(target.error());
+  auto done = daemon->remove(*target);
   if (!done) return report(done.error());
-  print(global, JsonObject{{"deregistered", name}}, fmt::format("deregistered {}\n", name));
+  print(global, platform::to_text(JsonObject{{"deregistered", name}}),
+        fmt::format("deregistered {}\n", name));
   return kExitDone;
 }
 

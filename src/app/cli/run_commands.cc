@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "app/cli/commands.h"
@@ -48,8 +50,8 @@ bool is_archived(const std::string& folder) {
 // Why the daemon cannot write folders of runs; "" when it can, or does not say.
 std::string recording_trouble(const std::string& project) {
   auto daemon = DaemonClient::connect(project);
-  const auto fleet = daemon ? daemon->get("/v1/fleet") : Result<Json>(daemon.error());
-  return fleet ? text_of(field(*fleet, "recording"), "reason") : "";
+  const auto fleet = daemon ? daemon->get("/v1/fleet") : Result<Answer>(daemon.error());
+  return fleet ? text_of(field(fleet->json, "recording"), "reason") : "";
 }
 
 // The folder is completed a moment after the run has ended; who reads it next should find it whole.
@@ -73,13 +75,16 @@ bool wait_for_folder(const std::string& project, const std::string& folder) {
   return there;
 }
 
-Result<JsonObject> run_body(const RunOptions& options) {
+Result<std::string> run_body(const RunOptions& options) {
   auto input = read_input(options.inputs, options.input_json);
   if (!input) return std::move(input).error();
   auto labels = read_labels(options.labels);
   if (!labels) return std::move(labels).error();
-  return JsonObject{
-      {"pipeline", options.pipeline}, {"input", std::move(*input)}, {"labels", std::move(*labels)}};
+  std::string body;
+  platform::JsonWriter json(body);
+  json.begin_object().member("pipeline", options.pipeline).member_raw("input", *input);
+  json.member_raw("labels", platform::to_text(*labels)).end_object();
+  return body;
 }
 
 // What the run's models were asked; "" when none was.
@@ -120,8 +125,8 @@ std::string run_text(const Json& run) {
   return out + "\n" + table.to_text();
 }
 
-void print(const GlobalOptions& global, const Json& value, const std::string& table) {
-  std::fputs(render(global.output, value, table).c_str(), stdout);
+void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
+  std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
 std::string list_target(const ListOptions& options) {
@@ -135,12 +140,22 @@ std::string list_target(const ListOptions& options) {
   return target;
 }
 
-// What is known of runs outlives the daemon: without one, the project's files are read.
+// Where the run's folder is; nothing when the daemon is not this project's own, so that its folder
+// lies elsewhere.
+std::optional<std::string> run_folder(const GlobalOptions& global, const DaemonClient& daemon,
+                                      const std::string& pipeline, const std::string& id) {
+  const auto project = find_project(global.project);
+  if (!project || !daemon.serves(*project)) return std::nullopt;
+  return project->runs() + "/" + pipeline + "/" + id;
+}
+
+// What is known of runs outlives the daemon: without one, the project's files are read. They say
+// nothing of a daemon that is named by its URL.
 template <class Ask, class Read>
-Result<Json> ask_or_read(const GlobalOptions& global, const Ask& ask, const Read& read) {
+Result<Answer> ask_or_read(const GlobalOptions& global, const Ask& ask, const Read& read) {
   auto daemon = DaemonClient::connect(global.project);
-  auto answer = daemon ? ask(*daemon) : Result<Json>(daemon.error());
-  if (answer || answer.error().code() != Code::not_running) return answer;
+  auto answer = daemon ? ask(*daemon) : Result<Answer>(daemon.error());
+  if (answer || answer.error().code() != Code::not_running || is_named_by_url()) return answer;
   const auto project = find_project(global.project);
   if (!project) return project.error();
   say_no_daemon_runs();
@@ -155,14 +170,15 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
   SaidOnInterrupt interrupted("\nthe run may have been accepted; `mainstay runs list`\n");
-  auto started = daemon->post("/v1/runs", Json(std::move(*body)), options.idempotency_key);
+  auto started = daemon->post("/v1/runs", *std::move(body), options.idempotency_key);
   if (!started) return report(started.error());
-  const std::string id = text_of(*started, "id");
+  const std::string id = text_of(started->json, "id");
   interrupted.say(goes_on(id));
   if (options.detach) {
-    print(global, *started, id + "\n");
+    print(global, started->text, id + "\n");
     return kExitDone;
   }
+  const auto folder = run_folder(global, *daemon, options.pipeline, id);
   auto run = watch_run(*std::move(daemon), id, {global.project, options.plain, options.reconnect});
   if (!run && run.error().code() == Code::cancelled) {
     std::fputs(goes_on(id).c_str(), stderr);
@@ -173,12 +189,10 @@ int run_pipeline(const GlobalOptions& global, const RunOptions& options) {
                  id.c_str(), id.c_str());
     return report(run.error());
   }
-  const auto project = find_project(global.project);
-  const std::string folder =
-      project ? project->runs() + "/" + options.pipeline + "/" + id : std::string();
-  const bool there = project && wait_for_folder(global.project, folder);
-  print(global, *run, there ? folder + "\n" : "");
-  return exit_code_of_run(text_of(*run, "state"));
+  const bool there = folder && wait_for_folder(global.project, *folder);
+  // The daemon that MAINSTAY_URL names has its folders elsewhere; its run is known by its id.
+  print(global, run->text, there ? *folder + "\n" : folder ? "" : id + "\n");
+  return exit_code_of_run(text_of(run->json, "state"));
 }
 
 int runs_list(const GlobalOptions& global, const ListOptions& options) {
@@ -187,26 +201,26 @@ int runs_list(const GlobalOptions& global, const ListOptions& options) {
       [&](const Project& project) { return stored_runs(project, options); });
   if (!list) return report(list.error());
   Table table({"ID", "PIPELINE", "STATE", "AGE", "TOOK"});
-  for (const Json& run : list_of(*list, "runs")) {
+  for (const Json& run : list_of(list->json, "runs")) {
     table.row({text_of(run, "id"), text_of(run, "pipeline"), text_of(run, "state"),
                age_of(text_of(run, "created_at")),
                span_between(text_of(run, "created_at"), text_of(run, "finished_at"))});
   }
-  print(global, *list, table.to_text());
+  print(global, list->text, table.to_text());
   return kExitDone;
 }
 
 int runs_show(const GlobalOptions& global, const std::string& id) {
   auto run = ask_or_read(
       global,
-      [&](DaemonClient& daemon) -> Result<Json> {
+      [&](DaemonClient& daemon) -> Result<Answer> {
         const auto whole = whole_id(daemon, "runs", id);
         if (!whole) return whole.error();
         return daemon.get("/v1/runs/" + platform::percent_encode(*whole));
       },
       [&](const Project& project) { return stored_run(project, id); });
   if (!run) return report(run.error());
-  print(global, *run, run_text(*run));
+  print(global, run->text, run_text(run->json));
   return kExitDone;
 }
 
@@ -218,9 +232,9 @@ int runs_cancel(const GlobalOptions& global, const std::string& id, const std::s
   JsonObject body;
   if (!reason.empty()) body["reason"] = reason;
   auto done = daemon->post("/v1/runs/" + platform::percent_encode(*whole) + ":cancel",
-                           Json(std::move(body)));
+                           platform::to_text(body));
   if (!done) return report(done.error());
-  print(global, *done, "cancelled " + *whole + "\n");
+  print(global, done->text, "cancelled " + *whole + "\n");
   return kExitDone;
 }
 

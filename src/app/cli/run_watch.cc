@@ -19,8 +19,6 @@
 namespace mainstay::app {
 namespace {
 
-using platform::Json;
-
 constexpr auto kLookInterval = std::chrono::milliseconds(150);
 
 // A line that is wider than it seems (some characters take two columns) is cut by the terminal
@@ -98,14 +96,14 @@ class Watcher {
 
 }  // namespace
 
-Result<Json> watch_run(DaemonClient daemon, const std::string& id, const WatchOptions& options) {
+Result<Answer> watch_run(DaemonClient daemon, const std::string& id, const WatchOptions& options) {
   Watcher watcher(options.plain);
   PatientClient client(std::move(daemon), options.project, options.reconnect, interrupted_within,
                        [&](const std::string& line) { watcher.note(line); });
   while (true) {
     auto run = client.get("/v1/runs/" + id);
     if (!run) return run;
-    auto view = run_view_of(*run, base::wall_to_text(platform::wall_now()));
+    auto view = run_view_of(run->json, base::wall_to_text(platform::wall_now()));
     if (!view) return std::move(view).error();
     watcher.show(*view);
     if (view->finished()) return run;

@@ -20,7 +20,6 @@ struct WatchOptions {
 
 /// The run as the API tells of it, finished. cancelled on Ctrl-C: the run goes on; not_running when
 /// the daemon stays away.
-Result<platform::Json> watch_run(DaemonClient daemon, const std::string& id,
-                                 const WatchOptions& options);
+Result<Answer> watch_run(DaemonClient daemon, const std::string& id, const WatchOptions& options);
 
 }  // namespace mainstay::app

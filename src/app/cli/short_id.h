@@ -20,7 +20,16 @@ std::optional<std::string> last_id_like(std::string_view beginning);
 /// invalid_argument when several do.
 Result<std::string> only_id_like(const std::string& given, const std::vector<std::string>& ids);
 
-/// Asks the daemon. list: `work` or `runs`.
-Result<std::string> whole_id(DaemonClient& daemon, std::string_view list, const std::string& given);
+/// `given` when it is a whole id; not_found when it is empty or none can look like it. list: `work`
+/// or `runs`; what: the argument or option that it came by.
+Result<std::string> checked_id(std::string_view list, const std::string& given,
+                               std::string_view what = "ID");
+
+/// Asks the daemon; not_found as checked_id.
+Result<std::string> whole_id(DaemonClient& daemon, std::string_view list, const std::string& given,
+                             std::string_view what = "ID");
+
+/// Where the API has the agent of this name; not_found when it is empty.
+Result<std::string> agent_target(const std::string& name);
 
 }  // namespace mainstay::app

@@ -17,7 +17,6 @@
 namespace mainstay::app {
 namespace {
 
-using platform::Json;
 using platform::JsonWriter;
 using platform::SqliteConnection;
 
@@ -33,14 +32,6 @@ Result<SqliteConnection> open_rows(const Project& project) {
   return SqliteConnection::open(path, options);
 }
 
-Result<model::RunId> run_id_of(const std::string& id) {
-  if (const auto known = model::RunId::from_text(id)) return *known;
-  return Error(Code::not_found, fmt::format("there is no run \"{}\"; an id looks like "
-                                            "0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f",
-                                            base::excerpt(id, 80)))
-      .with_hint("`mainstay runs list` shows them");
-}
-
 Result<std::string> whole_run_id(SqliteConnection& db, const std::string& given) {
   const auto last = last_id_like(given);
   if (!last) return given;
@@ -54,12 +45,13 @@ Result<std::string> whole_run_id(SqliteConnection& db, const std::string& given)
   return only_id_like(given, ids);
 }
 
-Result<work::RunRecord> find_run(SqliteConnection& db, const std::string& id) {
+Result<work::RunRecord> find_run(SqliteConnection& db, const std::string& id,
+                                 std::string_view what = "ID") {
   const auto whole = whole_run_id(db, id);
   if (!whole) return whole.error();
-  const auto known = run_id_of(*whole);
-  if (!known) return known.error();
-  return work::find_run(db, *known, nullptr);
+  const auto checked = checked_id("runs", *whole, what);
+  if (!checked) return checked.error();
+  return work::find_run(db, *model::RunId::from_text(*checked), nullptr);
 }
 
 api::RunView view_of(work::RunRecord record) {
@@ -83,18 +75,18 @@ Result<work::RunFilter> filter_of(const ListOptions& options) {
   return filter;
 }
 
-Result<std::string> log_place(const Project& project, const std::string& id) {
-  if (id.empty()) return project.data_file("logs/fleet.log");
+Result<std::string> log_place(const Project& project, const std::optional<std::string>& id) {
+  if (!id) return project.data_file("logs/fleet.log");
   auto db = open_rows(project);
   if (!db) return std::move(db).error();
-  auto run = find_run(*db, id);
+  auto run = find_run(*db, *id, "--run");
   if (!run) return std::move(run).error();
   return runs::RunLayout(project.runs(), run->spec->pipeline->name, run->spec->id.to_text()).logs();
 }
 
 }  // namespace
 
-Result<Json> stored_run(const Project& project, const std::string& id) {
+Result<Answer> stored_run(const Project& project, const std::string& id) {
   auto db = open_rows(project);
   if (!db) return std::move(db).error();
   auto run = find_run(*db, id);
@@ -102,10 +94,10 @@ Result<Json> stored_run(const Project& project, const std::string& id) {
   std::string text;
   JsonWriter json(text);
   api::write_run(json, view_of(std::move(*run)), true);
-  return platform::parse_json(text);
+  return read_answer(std::move(text));
 }
 
-Result<Json> stored_runs(const Project& project, const ListOptions& options) {
+Result<Answer> stored_runs(const Project& project, const ListOptions& options) {
   auto filter = filter_of(options);
   if (!filter) return std::move(filter).error();
   auto db = open_rows(project);
@@ -117,7 +109,7 @@ Result<Json> stored_runs(const Project& project, const ListOptions& options) {
   json.begin_object().key("runs").begin_array();
   for (work::RunRecord& run : *found) api::write_run(json, view_of(std::move(run)), false);
   json.end_array().key("next_cursor").null().end_object();
-  return platform::parse_json(text);
+  return read_answer(std::move(text));
 }
 
 Result<std::vector<std::string>> stored_lines(const Project& project, const LogsOptions& options) {

@@ -5,18 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/daemon_client.h"
 #include "app/cli/options.h"
 #include "app/project.h"
 #include "base/result.h"
 #include "model/row.h"
-#include "platform/json/json.h"
 
 namespace mainstay::app {
 
 /// not_found, in the words of the API, when there is no such run.
-Result<platform::Json> stored_run(const Project& project, const std::string& id);
+Result<Answer> stored_run(const Project& project, const std::string& id);
 /// As `GET /v1/runs`.
-Result<platform::Json> stored_runs(const Project& project, const ListOptions& options);
+Result<Answer> stored_runs(const Project& project, const ListOptions& options);
 /// The newest lines, of a run or of the fleet.
 Result<std::vector<std::string>> stored_lines(const Project& project, const LogsOptions& options);
 /// conflict: the run is not archived yet.

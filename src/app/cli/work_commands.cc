@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "app/views/work_tables.h"
 #include "base/text.h"
 #include "platform/http/message.h"
+#include "platform/json/json_layout.h"
 
 namespace mainstay::app {
 namespace {
@@ -28,22 +30,24 @@ bool is_open(const Json& item) {
   return state == "queued" || state == "delayed" || state == "running";
 }
 
-void print(const GlobalOptions& global, const Json& value, const std::string& table) {
-  std::fputs(render(global.output, value, table).c_str(), stdout);
+void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
+  std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
-Result<JsonObject> submit_body(const SubmitOptions& options) {
+Result<std::string> submit_body(const SubmitOptions& options) {
   auto input = read_input(options.inputs, options.input_json);
   if (!input) return std::move(input).error();
   auto labels = read_labels(options.labels);
   if (!labels) return std::move(labels).error();
-  JsonObject body{{"capability", options.capability},
-                  {"description", options.description.empty() ? options.capability + " by hand"
-                                                              : options.description},
-                  {"input", std::move(*input)},
-                  {"labels", std::move(*labels)}};
-  if (options.priority >= 0) body["priority"] = options.priority;
-  if (!options.timeout.empty()) body["timeout"] = options.timeout;
+  std::string body;
+  platform::JsonWriter json(body);
+  json.begin_object().member("capability", options.capability);
+  json.member("description",
+              options.description.empty() ? options.capability + " by hand" : options.description);
+  json.member_raw("input", *input).member_raw("labels", platform::to_text(*labels));
+  if (options.priority >= 0) json.member("priority", options.priority);
+  if (!options.timeout.empty()) json.member("timeout", options.timeout);
+  json.end_object();
   return body;
 }
 
@@ -55,8 +59,8 @@ std::string goes_on(const std::string& id) {
 }
 
 // Waits as long as it takes: each request is answered within its own wait.
-Result<Json> wait_for_end(const GlobalOptions& global, DaemonClient daemon, Duration reconnect,
-                          const std::string& id) {
+Result<Answer> wait_for_end(const GlobalOptions& global, DaemonClient daemon, Duration reconnect,
+                            const std::string& id) {
   const auto pause = [](Duration time) {
     std::this_thread::sleep_for(time);  // Ctrl-C ends the process: SaidOnInterrupt
     return false;
@@ -65,15 +69,16 @@ Result<Json> wait_for_end(const GlobalOptions& global, DaemonClient daemon, Dura
                        [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); });
   while (true) {
     auto item = client.get("/v1/work/" + platform::percent_encode(id) + "?wait=30s");
-    if (!item || !is_open(*item)) return item;
+    if (!item || !is_open(item->json)) return item;
   }
 }
 
-int finish(const GlobalOptions& global, const Json& item) {
-  const bool ok = text_of(item, "state") == "succeeded";
-  const std::string table = ok ? platform::to_pretty_text(field(item, "output")) + "\n"
-                               : item_text(item) + failure_text(item);
-  print(global, item, table);
+int finish(const GlobalOptions& global, const Answer& item) {
+  const bool ok = text_of(item.json, "state") == "succeeded";
+  const auto output = platform::member_text(item.text, "output").value_or("null");
+  const std::string table = ok ? platform::pretty_json_text(output) + "\n"
+                               : item_text(item.json, item.text) + failure_text(item.json);
+  print(global, item.text, table);
   return ok ? kExitDone : kExitFailed;
 }
 
@@ -85,12 +90,12 @@ int work_submit(const GlobalOptions& global, const SubmitOptions& options) {
   auto daemon = DaemonClient::connect(global.project);
   if (!daemon) return report(daemon.error());
   SaidOnInterrupt interrupted("\nthe item may have been accepted; `mainstay work list`\n");
-  auto accepted = daemon->post("/v1/work", Json(std::move(*body)), options.idempotency_key);
+  auto accepted = daemon->post("/v1/work", *std::move(body), options.idempotency_key);
   if (!accepted) return report(accepted.error());
-  const std::string id = text_of(*accepted, "id");
+  const std::string id = text_of(accepted->json, "id");
   interrupted.say(goes_on(id));
   if (!options.wait) {
-    print(global, *accepted, id + "\n");
+    print(global, accepted->text, id + "\n");
     return kExitDone;
   }
   auto item = wait_for_end(global, *std::move(daemon), options.reconnect, id);
@@ -120,22 +125,22 @@ int work_list(const GlobalOptions& global, const ListOptions& options) {
   if (!options.capability.empty()) {
     target += "&capability=" + platform::percent_encode(options.capability);
   }
-  if (!options.run.empty()) {
-    const auto run = whole_id(*daemon, "runs", options.run);
+  if (options.run) {
+    const auto run = whole_id(*daemon, "runs", *options.run, "--run");
     if (!run) return report(run.error());
     target += "&run=" + platform::percent_encode(*run);
   }
   auto list = daemon->get(target);
   if (!list) return report(list.error());
   Table table({"ID", "STATE", "CAPABILITY", "PRIO", "TRIES", "AGENT", "AGE", "DESCRIPTION"});
-  for (const Json& item : list_of(*list, "work")) {
+  for (const Json& item : list_of(list->json, "work")) {
     table.row({text_of(item, "id"), text_of(item, "state"), text_of(item, "capability"),
                std::to_string(number_of(item, "priority")),
                std::to_string(number_of(item, "attempts_used")), text_of(item, "agent"),
                age_of(text_of(item, "created_at")),
                base::excerpt(text_of(item, "description"), 60)});
   }
-  print(global, *list, table.to_text());
+  print(global, list->text, table.to_text());
   return kExitDone;
 }
 
@@ -149,9 +154,10 @@ int work_show(const GlobalOptions& global, const std::string& id) {
   if (!item) return report(item.error());
   auto attempts = daemon->get(target + "/attempts");
   if (!attempts) return report(attempts.error());
-  item->get_object()["attempts"] = list_of(*attempts, "attempts");
-  print(global, *item,
-        item_text(*item) + attempts_text(list_of(*attempts, "attempts")) + failure_text(*item));
+  const auto list = platform::member_text(attempts->text, "attempts");
+  print(global, with_member(item->text, "attempts", list.value_or("[]")),
+        item_text(item->json, item->text) + attempts_text(list_of(attempts->json, "attempts")) +
+            failure_text(item->json));
   return kExitDone;
 }
 
@@ -163,9 +169,9 @@ int work_cancel(const GlobalOptions& global, const std::string& id, const std::s
   JsonObject body;
   if (!reason.empty()) body["reason"] = reason;
   auto done = daemon->post("/v1/work/" + platform::percent_encode(*whole) + ":cancel",
-                           Json(std::move(body)));
+                           platform::to_text(body));
   if (!done) return report(done.error());
-  print(global, *done, "cancelled " + *whole + "\n");
+  print(global, done->text, "cancelled " + *whole + "\n");
   return kExitDone;
 }
 

@@ -4,11 +4,15 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/text.h"
+#include "platform/json/json_layout.h"
+#include "platform/json/json_scan.h"
 
 namespace mainstay::app {
 namespace {
 
 using platform::Json;
+using platform::JsonScanner;
 
 // Plain scalars are kept to what no YAML reader could take for anything but a string.
 bool is_plain(std::string_view text) {
@@ -30,53 +34,75 @@ bool is_plain(std::string_view text) {
   return std::find(std::begin(kWords), std::end(kWords), lower) == std::end(kWords);
 }
 
-void scalar(std::string& out, const Json& value) {
-  if (value.is_string() && is_plain(std::string_view(value.get_string()))) {
-    out += std::string_view(value.get_string());
+void scalar(std::string& out, std::string_view json) {
+  const auto text = json.starts_with('"') ? platform::parse_json(json) : Result<Json>(Json());
+  if (text && text->is_string() && is_plain(std::string_view(text->get_string()))) {
+    out += std::string_view(text->get_string());
   } else {
-    platform::append_json(out, value);
+    out += json.starts_with('"') && text ? platform::to_text(*text) : std::string(json);
   }
 }
 
-void block(std::string& out, const Json& value, std::size_t indent);
+// Whether it is an object or array with something in it.
+bool is_nested(std::string_view json) {
+  if (!json.starts_with('{') && !json.starts_with('[')) return false;
+  JsonScanner inside(json);
+  inside.advance();
+  return inside.peek() != '}' && inside.peek() != ']';
+}
 
-void member(std::string& out, const Json& value, std::size_t indent) {
-  const bool nested = (value.is_object() && !value.get_object().empty()) ||
-                      (value.is_array() && !value.get_array().empty());
-  if (!nested) {
-    out += ' ';
-    scalar(out, value);
-    out += '\n';
-    return;
+// What has nothing in it may have been written with a space.
+void leaf(std::string& out, std::string_view json) {
+  if (json.starts_with('{')) {
+    out += "{}";
+  } else if (json.starts_with('[')) {
+    out += "[]";
+  } else {
+    scalar(out, json);
   }
   out += '\n';
-  block(out, value, indent + 2);
 }
 
-void block(std::string& out, const Json& value, std::size_t indent) {
-  const std::string pad(indent, ' ');
-  if (value.is_object() && !value.get_object().empty()) {
-    for (const auto& [key, item] : value.get_object()) {
-      out += pad;
-      scalar(out, Json(key));
+void block(std::string& out, std::string_view json, std::size_t indent);
+
+void member(std::string& out, std::string_view json, std::size_t indent) {
+  out += is_nested(json) ? '\n' : ' ';
+  is_nested(json) ? block(out, json, indent + 2) : leaf(out, json);
+}
+
+void element(std::string& out, std::string_view json, std::size_t indent) {
+  const std::size_t at = out.size();
+  if (json.starts_with('{') && is_nested(json)) {
+    block(out, json, indent + 2);
+    out[at + indent] = '-';  // its first member stands behind the dash
+    return;
+  }
+  out.append(indent, ' ');
+  out += '-';
+  member(out, json, indent);
+}
+
+// From the text, so that numbers keep all of their digits.
+void block(std::string& out, std::string_view json, std::size_t indent) {
+  if (!is_nested(json)) {
+    out.append(indent, ' ');
+    return leaf(out, json);
+  }
+  const bool is_object = json.starts_with('{');
+  JsonScanner scan(json);
+  scan.advance();
+  for (char c = scan.peek(); c != '}' && c != ']' && c != '\0'; c = scan.peek()) {
+    if (is_object) {
+      out.append(indent, ' ');
+      scalar(out, scan.take_string());
       out += ':';
-      member(out, item, indent);
+      scan.peek();
+      scan.advance();  // the colon
+      member(out, scan.take_value(), indent);
+    } else {
+      element(out, scan.take_value(), indent);
     }
-  } else if (value.is_array() && !value.get_array().empty()) {
-    for (const Json& item : value.get_array()) {
-      const std::size_t at = out.size();
-      if (item.is_object() && !item.get_object().empty()) {
-        block(out, item, indent + 2);
-        out[at + indent] = '-';  // its first member stands behind the dash
-      } else {
-        out += pad + "-";
-        member(out, item, indent);
-      }
-    }
-  } else {
-    out += pad;
-    scalar(out, value);
-    out += '\n';
+    if (scan.peek() == ',') scan.advance();
   }
 }
 
@@ -113,22 +139,34 @@ std::string Table::to_text() const {
   return out;
 }
 
-std::string to_yaml(const Json& value) {
+std::string to_yaml(std::string_view json) {
   std::string out;
-  block(out, value, 0);
+  block(out, base::trim(json), 0);
   return out;
 }
 
-std::string render(OutputForm form, const Json& value, const std::string& table) {
+std::string render(OutputForm form, std::string_view json, const std::string& table) {
   switch (form) {
     case OutputForm::json:
-      return platform::to_pretty_text(value) + "\n";
+      return platform::pretty_json_text(json) + "\n";
     case OutputForm::yaml:
-      return to_yaml(value);
+      return to_yaml(json);
     case OutputForm::table:
       break;
   }
   return base::printable_lines(table);
+}
+
+std::string render(OutputForm form, const Json& value, const std::string& table) {
+  return render(form, std::string_view(platform::to_text(value)), table);
+}
+
+std::string with_member(std::string_view object, std::string_view key, std::string_view json) {
+  std::string out(base::trim(object));
+  out.pop_back();
+  if (is_nested(object)) out += ',';
+  platform::append_json_string(out, key);
+  return out.append(":").append(json).append("}");
 }
 
 }  // namespace mainstay::app

@@ -8,6 +8,7 @@
 #include "app/views/output.h"
 #include "base/printable.h"
 #include "base/text.h"
+#include "platform/json/json_layout.h"
 
 namespace mainstay::app {
 namespace {
@@ -49,7 +50,7 @@ void add_error_rows(Table& table, const Json& error) {
 
 }  // namespace
 
-std::string item_text(const Json& item) {
+std::string item_text(const Json& item, std::string_view text) {
   Table table({"FIELD", "VALUE"});
   for (const char* key : {"id", "state", "description", "capability", "phase", "agent",
                           "created_at", "started_at", "finished_at", "due_at", "idempotency_key"}) {
@@ -67,9 +68,9 @@ std::string item_text(const Json& item) {
   }
   if (const Json& error = field(item, "error"); error.is_object()) add_error_rows(table, error);
   for (const char* key : {"input", "output"}) {
-    if (!field(item, key).is_null()) {
-      table.row({key, base::excerpt(platform::to_text(field(item, key)), kShownPayload)});
-    }
+    const std::string payload =
+        platform::compact_json_text(platform::member_text(text, key).value_or("null"));
+    if (payload != "null") table.row({key, base::excerpt(payload, kShownPayload)});
   }
   return table.to_text();
 }

@@ -8,7 +8,7 @@
 namespace mainstay::app {
 
 /// A row for each field that has a value; of an error also what surrounded it.
-std::string item_text(const platform::Json& item);
+std::string item_text(const platform::Json& item, std::string_view text);
 /// A row for each attempt; empty when there was none.
 std::string attempts_text(const platform::JsonArray& attempts);
 /// What the failed code said at length: its traceback or its stderr; empty when there is none.
