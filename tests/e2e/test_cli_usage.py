@@ -42,6 +42,17 @@ def run_raw(project: FleetProject, *words: bytes | str, **options) -> subprocess
     (["run", "x", "-l", "foo"], ['--label: expected KEY=VALUE, got "foo"']),
     (["-C", "/nonexistent", "status"], ['"/nonexistent" is not a folder', "fleet.yaml"]),
     (["agents", "register", "far"], ["--endpoint is required"]),
+    (["work", "submit", "echo", "--input-json", ""], ["--input-json: not valid JSON"]),
+    (["run", "x", "--input-json", ""], ["--input-json: not valid JSON"]),
+    (["--set", "work.timeout=3s", "status"],
+     ["--set: `mainstay status` asks the daemon", "mainstay up"]),
+    (["work", "list", "--set", "http.listen=x"], ["--set: `mainstay work list` asks the daemon"]),
+    (["config", "schema", "--set", "a=b"], ["--set: `mainstay config schema`"]),
+    (["help", "nope"], ['"nope" is not a command of `mainstay`']),
+    (["statsu", "--help"], ["did you mean `status`?"]),
+    (["runs", "nope", "--help"], ['"nope" is not a command of `mainstay runs`']),
+    (["help", "work", "lits"], ["did you mean `list`?"]),
+    (["status", "x", "-h"], ['takes no argument "x"']),
 ])
 def test_wrong_usage_is_told_with_what_would_be_right(project: FleetProject, words, said):
     project.python_fleet()
@@ -63,8 +74,67 @@ def test_every_command_has_its_help(project: FleetProject):
         helped = project.cli("help", *words)
         assert helped.returncode == 0
         assert "Usage: mainstay " + " ".join(words) in helped.stdout
-        assert "-C, -o and --set" in helped.stdout
+        settings = words[0] in ("up", "doctor", "config")
+        assert ("-C, -o and --set" if settings else "takes -C and -o:") in helped.stdout
         assert helped.stdout == project.cli(*words, "--help").stdout
+
+
+@pytest.mark.parametrize("words", [["runs", "show"], ["runs", "cancel"], ["runs", "verify"],
+                                   ["work", "show"], ["work", "wait"], ["work", "cancel"],
+                                   ["work", "list", "--run"], ["logs", "tail", "--run"],
+                                   ["logs", "tail", "-f", "--run"]])
+def test_what_is_no_id_is_no_such_thing(project: FleetProject, words):
+    project.python_fleet()
+    project.up()
+    what = "--run" if words[-1] == "--run" else "ID"
+    thing = "work item" if words[0] == "work" and what == "ID" else "run"
+    for given in ("zz", "0192", "../x", "0192f3c8-7b1a"):
+        said = project.cli(*words, given)
+        assert said.returncode == 4, (given, said.stderr)
+        assert f'there is no {thing} "{given}"' in said.stderr and "list` shows" in said.stderr
+    said = project.cli(*words, "")
+    assert said.returncode == 4
+    assert f'{what}: expected the id of a {thing}, got ""' in said.stderr
+    if words[0] != "work" and "-f" not in words and words[1] != "cancel":
+        project.down()
+        for given in ("", "zz"):
+            said = project.cli(*words, given)
+            assert said.returncode == 4 and f"{what}: " in said.stderr, said.stderr
+
+
+@pytest.mark.parametrize("verb", ["show", "renew", "deregister", "find"])
+def test_an_empty_name_is_told_by_its_argument(project: FleetProject, verb: str):
+    project.python_fleet()
+    project.up()
+    said = project.cli("agents", verb, "")
+    assert said.returncode == 4
+    assert 'NAME: expected the name of an agent, got ""' in said.stderr
+
+
+def test_numbers_go_through_as_they_were_typed(project: FleetProject):
+    project.fleet("""
+fleet: test
+agents:
+  same: {kind: exec, command: [/bin/cat], capabilities: [same]}
+""")
+    project.up()
+    typed = '{"id":12345678901234567890123,"v":1.10}'
+    for words in (["--input-json", typed],
+                  ["-i", "id=12345678901234567890123", "-i", "v=1.10"]):
+        made = project.cli("work", "submit", "same", *words, "--wait")
+        assert made.returncode == 0, made.stderr
+        assert "12345678901234567890123" in made.stdout and "1.10" in made.stdout
+        for form in ("json", "yaml"):
+            made = project.cli("-o", form, "work", "submit", "same", *words, "--wait")
+            assert made.stdout.count("12345678901234567890123") == 2
+            assert made.stdout.count("1.10") == 2
+    item = json.loads(project.cli("-o", "json", "work", "list").stdout)["work"][0]["id"]
+    for form in ("table", "json", "yaml"):
+        shown = project.cli("-o", form, "work", "show", item).stdout
+        assert shown.count("12345678901234567890123") == 2, shown
+        assert shown.count("1.10") == 2
+    whole = json.loads(project.cli("-o", "json", "work", "show", item).stdout)
+    assert whole["id"] == item and len(whole["attempts"]) == 1
 
 
 def test_the_commands_that_the_docs_name_exist(project: FleetProject):

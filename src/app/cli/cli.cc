@@ -6,14 +6,19 @@
 #include <cstdint>
 #include <cstdio>
 #include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "app/bench/bench_work.h"
 #include "app/cli/commands.h"
+#include "app/cli/completion.h"
 #include "app/cli/config_commands.h"
+#include "app/cli/man_page.h"
 #include "app/cli/standard_streams.h"
 #include "app/cli/usage_slip.h"
+#include "app/version.h"
 #include "base/printable.h"
 #include "base/text.h"
 
@@ -22,12 +27,10 @@ namespace {
 
 using Action = std::function<int()>;
 
-constexpr const char* kEverywhere =
-    "Every command also takes -C, -o and --set: see `mainstay --help`.";
-constexpr const char* kRootFooter =
-    R"(Exit codes: 0 done; 1 failed; 2 bad usage or configuration; 3 no daemon;
-            4 no such thing; 130 interrupted.
-
+constexpr const char* kEverywhere = "Every command also takes -C and -o: see `mainstay --help`.";
+constexpr const char* kWithSettings = "It also takes -C, -o and --set: see `mainstay --help`.";
+constexpr const char* kExamples =
+    R"(
   mainstay up --detach                    start the fleet of this folder
   mainstay run hello -i 'names=["ann"]'   run a pipeline of fleet.yaml and watch it
   mainstay work list --state failed       what went wrong; `work show ID` says why
@@ -39,12 +42,6 @@ constexpr const char* kReconnectHelp = "how long to look for a daemon that went 
 // May be given several times, each time with one value.
 void each(CLI::Option* option, const char* type) {
   option->type_name(type)->allow_extra_args(false);
-}
-
-void one_of(CLI::Option* option, std::vector<std::string> words) {
-  option->type_name(base::join(words, "|"));
-  option->check(
-      {[words = std::move(words)](std::string& text) { return not_one_of(text, words); }, ""});
 }
 
 void between(CLI::Option* option, std::int64_t least, std::int64_t most) {
@@ -68,6 +65,11 @@ void duration(CLI::App* command, const std::string& name, Duration* into, const 
       ->type_name("DURATION");
 }
 
+int put(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  return kExitDone;
+}
+
 std::string to_upper(std::string text) {
   for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
   return text;
@@ -82,6 +84,10 @@ class Grammar {
  private:
   CLI::App* verb(CLI::App& parent, const char* name, const char* help, Action action);
   CLI::App* noun(const char* name, const char* help);
+  void one_of(CLI::Option* option, std::vector<std::string> words);
+  /// It reads the settings itself; to the others `--set` would mean nothing.
+  CLI::App* with_settings(CLI::App* command);
+  CommandShape shape_of(const CLI::App& app) const;
   void add_fleet();
   void add_registry(CLI::App& agents);
   void add_run();
@@ -90,6 +96,7 @@ class Grammar {
   void add_logs();
   void add_config();
   void add_bench();
+  void add_shell();
   int usage_error(const CLI::ParseError& error, const std::vector<std::string>& words);
 
   CLI::App app_{"Mainstay: the operations backbone for fleets of AI agents."};
@@ -107,8 +114,22 @@ class Grammar {
   std::string id_;
   std::string reason_;
   bool show_version_ = false;
+  std::string shell_;
   Action action_;
+  const CLI::App* chosen_ = nullptr;
+  std::set<const CLI::App*> with_settings_;
+  std::map<const CLI::Option*, std::vector<std::string>> choices_;
 };
+
+std::string root_footer() {
+  std::string codes = "Exit codes:";
+  for (const ExitCode& known : kExitCodes) {
+    if (known.code == kExitNotFound) codes += "\n           ";
+    codes += fmt::format(" {} {}{}", known.code, known.meaning,
+                         known.code == kExitInterrupted ? ".\n" : ";");
+  }
+  return codes + kExamples;
+}
 
 Grammar::Grammar(const char* program) {
   global_.program = program;
@@ -122,7 +143,7 @@ Grammar::Grammar(const char* program) {
   one_of(app_.add_option("-o,--output", output_, "the form of what goes to standard output"),
          {"table", "json", "yaml"});
   each(app_.add_option("--set", global_.sets,
-                       "a setting, over all files; see `mainstay config show`"),
+                       "a setting, over all files; for up, doctor and config"),
        "KEY=VALUE");
   app_.footer(kEverywhere);  // commands take it over as they are made
   add_fleet();
@@ -132,12 +153,29 @@ Grammar::Grammar(const char* program) {
   add_logs();
   add_config();
   add_bench();
-  app_.footer(kRootFooter);
+  add_shell();
+  app_.footer(root_footer());
 }
 
 CLI::App* Grammar::verb(CLI::App& parent, const char* name, const char* help, Action action) {
   CLI::App* command = parent.add_subcommand(name, help);
-  command->callback([this, action = std::move(action)] { action_ = action; });
+  command->callback([this, command, action = std::move(action)] {
+    action_ = action;
+    chosen_ = command;
+  });
+  return command;
+}
+
+void Grammar::one_of(CLI::Option* option, std::vector<std::string> words) {
+  option->type_name(base::join(words, "|"));
+  choices_[option] = words;
+  option->check(
+      {[words = std::move(words)](std::string& text) { return not_one_of(text, words); }, ""});
+}
+
+CLI::App* Grammar::with_settings(CLI::App* command) {
+  with_settings_.insert(command);
+  command->footer(kWithSettings);
   return command;
 }
 
@@ -148,8 +186,9 @@ CLI::App* Grammar::noun(const char* name, const char* help) {
 }
 
 void Grammar::add_fleet() {
-  CLI::App* up_command = verb(app_, "up", "start the daemon and the fleet of this project",
-                              [this] { return up(global_, up_); });
+  CLI::App* up_command =
+      with_settings(verb(app_, "up", "start the daemon and the fleet of this project",
+                         [this] { return up(global_, up_); }));
   up_command->add_flag("-d,--detach", up_.detach, "return when it is ready");
   up_command->add_option("--ready-fd", up_.ready_fd)->group("");
   verb(app_, "down", "drain and stop the fleet, then the daemon", [this] { return down(global_); });
@@ -163,8 +202,8 @@ void Grammar::add_fleet() {
       ->add_option("NAME", id_)
       ->required();
   add_registry(*agents);
-  verb(app_, "doctor", "check the environment, each finding with a fix",
-       [this] { return doctor(global_); });
+  with_settings(verb(app_, "doctor", "check the environment, each finding with a fix",
+                     [this] { return doctor(global_); }));
   verb(app_, "version", "print the version and the commit", [this] { return version(global_); });
 }
 
@@ -184,7 +223,7 @@ void Grammar::add_registry(CLI::App& agents) {
       ->type_name("URL")
       ->required();
   each(add->add_option("--capability", register_.capabilities, "that it offers"), "NAME");
-  each(add->add_option("-l,--label", register_.labels), "KEY=VALUE");
+  each(add->add_option("-l,--label", register_.labels, "kept with it"), "KEY=VALUE");
   add->add_option("--lease", register_.lease, "it is forgotten when not renewed by then; 30s")
       ->type_name("DURATION");
   CLI::App* renew = verb(agents, "renew", "extend the lease of a registered agent",
@@ -295,16 +334,17 @@ void Grammar::add_logs() {
 
 void Grammar::add_config() {
   CLI::App* config = noun("config", "settings and the fleet file");
-  verb(*config, "check", "check all files; every error at once",
-       [this] { return config_check(global_); });
-  verb(*config, "get", "one setting's value", [this] { return config_get(global_, config_); })
+  with_settings(verb(*config, "check", "check all files; every error at once",
+                     [this] { return config_check(global_); }));
+  with_settings(
+      verb(*config, "get", "one setting's value", [this] { return config_get(global_, config_); }))
       ->add_option("KEY", config_.key)
       ->required();
-  CLI::App* show =
-      verb(*config, "show", "all settings", [this] { return config_show(global_, config_); });
+  CLI::App* show = with_settings(
+      verb(*config, "show", "all settings", [this] { return config_show(global_, config_); }));
   show->add_flag("--origin", config_.origin, "with where each value came from");
-  verb(*config, "why", "where one setting's value came from, layer by layer",
-       [this] { return config_why(global_, config_); })
+  with_settings(verb(*config, "why", "where one setting's value came from, layer by layer",
+                     [this] { return config_why(global_, config_); }))
       ->add_option("KEY", config_.key)
       ->required();
   verb(*config, "reference", "every setting, as Markdown",
@@ -327,20 +367,36 @@ void Grammar::add_bench() {
       ->type_name("NUMBER");
 }
 
-CommandShape shape_of(const CLI::App& app) {
+void Grammar::add_shell() {
+  CLI::App* completing = verb(app_, "completion", "a shell's completion of this command line",
+                              [this] { return put(completion_script(shape_of(app_), shell_)); });
+  CLI::Option* shell = completing->add_option("SHELL", shell_, "to be read by it")->required();
+  one_of(shell, {"bash", "zsh", "fish"});
+  verb(app_, "man", "the manual page, mainstay(1), as roff",
+       [this] { return put(manual_page(shape_of(app_), kVersion)); });
+}
+
+CommandShape Grammar::shape_of(const CLI::App& app) const {
   CommandShape shape;
   shape.name = app.get_name();
+  shape.help = app.get_description();
+  shape.takes_settings = with_settings_.contains(&app);
   for (const CLI::Option* option : app.get_options()) {
+    const auto words = choices_.find(option);
+    const auto choices = words == choices_.end() ? std::vector<std::string>{} : words->second;
     if (option->get_positional()) {
-      if (option->get_required() || app.get_name() == "find") {
-        shape.arguments.push_back(option->get_name());
-      }
+      shape.arguments.push_back(
+          {option->get_name(), option->get_required(), option->get_description(), choices});
       continue;
     }
     OptionShape known;
+    known.help = option->get_description();
+    known.choices = choices;
+    known.hidden = option->get_group().empty();
     for (const std::string& name : option->get_lnames()) known.names.push_back("--" + name);
     for (const std::string& name : option->get_snames()) known.names.push_back("-" + name);
     known.takes_value = option->get_items_expected_max() > 0;
+    if (known.takes_value) known.value = option->get_type_name();
     shape.options.push_back(std::move(known));
   }
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -356,8 +412,10 @@ int usage_error_of(const std::string& message, const std::string& command) {
 }
 
 int Grammar::usage_error(const CLI::ParseError& error, const std::vector<std::string>& words) {
-  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app_.exit(error);
   const UsageSlip slip = find_slip(shape_of(app_), words);
+  const bool asks_for_help = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+  // Of what there is not there is no help; that something is missing is why help is asked for.
+  if (asks_for_help && (slip.message.empty() || slip.is_missing)) return app_.exit(error);
   return usage_error_of(slip.message.empty() ? error.what() : slip.message, slip.command);
 }
 
@@ -383,6 +441,15 @@ int Grammar::run(std::vector<std::string> words) {
   if (!action_) {
     std::fputs(app_.help().c_str(), stdout);
     return kExitDone;
+  }
+  if (!global_.sets.empty() && !with_settings_.contains(chosen_)) {
+    const CommandShape root = shape_of(app_);
+    return usage_error_of(
+        fmt::format(
+            "--set: `{0}` asks the daemon, whose settings are those it was started with, or "
+            "needs none; expected it with `mainstay up`, `doctor` or `config`",
+            find_slip(root, words).command),
+        "mainstay up");
   }
   return action_();
 }

@@ -19,6 +19,17 @@ constexpr int kExitNoDaemon = 3;
 constexpr int kExitNotFound = 4;
 constexpr int kExitInterrupted = 130;
 
+struct ExitCode {
+  int code;
+  const char* meaning;
+};
+constexpr ExitCode kExitCodes[] = {{kExitDone, "done"},
+                                   {kExitFailed, "failed"},
+                                   {kExitUsage, "bad usage or configuration"},
+                                   {kExitNoDaemon, "no daemon"},
+                                   {kExitNotFound, "no such thing"},
+                                   {kExitInterrupted, "interrupted"}};
+
 int exit_code_of(const Error& error);
 /// Prints `mainstay: MESSAGE` with its causes and hint on stderr; returns the exit code.
 int report(const Error& error);

@@ -37,8 +37,9 @@ class Reader {
         message_ = fmt::format("`{}` takes no argument {}", command_, quoted(word));
       }
     }
-    if (message_.empty()) message_ = missing();
-    return {message_, command_};
+    if (!message_.empty()) return {message_, false, command_};
+    message_ = missing();
+    return {message_, !message_.empty(), command_};
   }
 
  private:
@@ -79,8 +80,8 @@ class Reader {
     if (!at_->commands.empty() && at_ != &root_) {
       return fmt::format("`{}` needs a command: {}", command_, base::join(command_names(), ", "));
     }
-    if (arguments_ >= at_->arguments.size()) return "";
-    return fmt::format("`{}` needs {}", command_, at_->arguments[arguments_]);
+    if (arguments_ >= at_->arguments.size() || !at_->arguments[arguments_].required) return "";
+    return fmt::format("`{}` needs {}", command_, at_->arguments[arguments_].name);
   }
 
   std::vector<std::string> command_names() const {

@@ -6,26 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/command_shape.h"
+
 namespace mainstay::app {
-
-struct OptionShape {
-  /// With their dashes: `-o`, `--output`.
-  std::vector<std::string> names;
-  bool takes_value = false;
-};
-
-/// What a command takes; options of the root are taken everywhere.
-struct CommandShape {
-  std::string name;
-  std::vector<OptionShape> options;
-  /// Names of the arguments that it needs.
-  std::vector<std::string> arguments;
-  std::vector<CommandShape> commands;
-};
 
 struct UsageSlip {
   /// Empty: every word fits, so the trouble is a value.
   std::string message;
+  /// The message is about what should come at the end; all words that are there fit.
+  bool is_missing = false;
   /// As it is typed, to be followed by `--help`: `mainstay work submit`.
   std::string command;
 };

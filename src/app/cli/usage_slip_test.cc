@@ -6,7 +6,7 @@ namespace mainstay::app {
 namespace {
 
 CommandShape shape() {
-  const CommandShape show{"show", {}, {"ID"}, {}};
+  const CommandShape show{"show", {}, {{"ID"}}, {}};
   const CommandShape list{"list", {{{"-n", "--limit"}, true}}, {}, {}};
   return {"mainstay",
           {{{"-o", "--output"}, true}, {{"-h", "--help"}, false}},
@@ -34,6 +34,19 @@ TEST(UsageSlip, ATypoOfAnOptionIsNamedWithWhatWasMeant) {
   EXPECT_EQ(said({"work", "list", "--limt=3"}),
             "`mainstay work list` has no option \"--limt\"; did you mean `--limit`?");
   EXPECT_EQ(said({"status", "-x"}), "`mainstay status` has no option \"-x\"");
+}
+
+TEST(UsageSlip, WhatIsMissingIsNoWrongWord) {
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"work", "--help"}, {"work", "show", "-h"}, {"--help"}, {"status", "--help"}}) {
+    const UsageSlip slip = find_slip(shape(), words);
+    EXPECT_TRUE(slip.message.empty() || slip.is_missing) << slip.message;
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"nope", "--help"}, {"work", "nope", "--help"}, {"status", "x", "--help"}}) {
+    EXPECT_FALSE(find_slip(shape(), words).is_missing);
+    EXPECT_FALSE(find_slip(shape(), words).message.empty());
+  }
 }
 
 TEST(UsageSlip, WhatIsMissingIsNamed) {
