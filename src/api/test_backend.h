@@ -71,7 +71,8 @@ class TestBackend : public Backend {
           answer = model::ReplyBody(model::WorkAccepted{add_work(submit->spec).spec->id});
         }
       } else if (auto* start = std::get_if<model::StartRun>(&body)) {
-        answer = model::ReplyBody(add_run(*start));
+        answer = model::ReplyBody(start->known ? model::RunAccepted{start->known->id, true}
+                                               : add_run(*start));
       } else if (auto* agent = std::get_if<model::RegisterAgent>(&body)) {
         model::AgentStatus status;
         status.name = agent->name;
@@ -133,9 +134,10 @@ class TestBackend : public Backend {
     const auto found = known_work.find(key);
     on_known(found == known_work.end() ? std::nullopt : std::optional(found->second));
   }
-  void find_run_key(std::string,
+  void find_run_key(std::string key,
                     OnResult<std::optional<model::StartRun::Known>> on_known) override {
-    on_known(std::optional<model::StartRun::Known>());
+    const auto found = known_runs.find(key);
+    on_known(found == known_runs.end() ? std::nullopt : std::optional(found->second));
   }
   void find_run(model::RunId id, OnResult<RunView> on_view) override {
     for (const RunView& run : runs) {
@@ -180,6 +182,7 @@ class TestBackend : public Backend {
   std::vector<WorkView> items;
   std::vector<RunView> runs;
   std::map<std::string, model::SubmitWork::Known> known_work;
+  std::map<std::string, model::StartRun::Known> known_runs;
   WorkFilter last_work_filter;
   LogQuery last_log_query;
   std::vector<std::string> log_lines{R"({"message":"one"})", R"({"message":"two"})"};

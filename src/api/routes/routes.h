@@ -58,6 +58,8 @@ struct Route {
   int status = 200;
   std::string_view content_type = "application/json";
   RouteHandler handler = nullptr;
+  /// When the Idempotency-Key came before: the first answer again; 0: it takes no key.
+  int repeat_status = 0;
 };
 
 std::span<const Route> all_routes();

@@ -38,6 +38,12 @@ void write_content(JsonWriter& json, std::string_view type, std::string_view sch
   json.end_object().end_object();
 }
 
+void write_answer(JsonWriter& json, const Route& route, int status, std::string_view description) {
+  json.key(std::to_string(status)).begin_object().member("description", description);
+  write_content(json, route.content_type, route.response_schema);
+  json.end_object();
+}
+
 void write_operation(JsonWriter& json, const Route& route) {
   json.begin_object().member("operationId", route.operation).member("summary", route.summary);
   write_parameters(json, route);
@@ -46,10 +52,12 @@ void write_operation(JsonWriter& json, const Route& route) {
     write_content(json, "application/json", route.request_schema);
     json.end_object();
   }
-  json.key("responses").begin_object().key(std::to_string(route.status)).begin_object();
-  json.member("description", route.summary);
-  write_content(json, route.content_type, route.response_schema);
-  json.end_object();
+  json.key("responses").begin_object();
+  write_answer(json, route, route.status, route.summary);
+  if (route.repeat_status != 0) {
+    write_answer(json, route, route.repeat_status,
+                 "The Idempotency-Key came before: the first answer again, and nothing new");
+  }
   json.key("default").begin_object().member("description", "What went wrong");
   write_content(json, "application/problem+json", "problem");
   json.end_object().end_object();

@@ -1,5 +1,7 @@
 // The OpenAPI document, the routes and the real answers agree; every route keeps its permission.
+#include <map>
 #include <set>
+#include <string>
 
 #include "api/routes/routes.h"
 #include "api/schemas/schema_check.h"
@@ -119,6 +121,39 @@ TEST_F(ApiTest, UnknownRoutesAndMethodsAreTold) {
   EXPECT_EQ(call("GET", "/v1/agents/%zz").status, 400);
 }
 
+/// Statuses that the document has for answers of a schema.
+std::map<std::string, std::set<int>> documented_statuses(const Json& document) {
+  const std::string kSchemas = "#/components/schemas/";
+  std::map<std::string, std::set<int>> statuses;
+  for (const auto& path : document.at("paths").get_object()) {
+    for (const auto& method : path.value().get_object()) {
+      for (const auto& answer : method.value().at("responses").get_object()) {
+        std::set<std::string> refs;
+        collect_refs(answer.value(), refs);
+        for (const std::string& ref : refs) {
+          const std::string status(answer.key());
+          if (status != "default") statuses[ref.substr(kSchemas.size())].insert(std::stoi(status));
+        }
+      }
+    }
+  }
+  return statuses;
+}
+
+std::shared_ptr<const FleetSnapshot> with_an_agent_and_a_pipeline(const FleetSnapshot& snapshot) {
+  auto fleet = std::make_shared<FleetSnapshot>(snapshot);
+  model::AgentStatus agent;
+  agent.name = "scout";
+  agent.process = model::ProcessIdentity{1, 2, "b"};
+  agent.last_exit = model::ExitStatus{std::nullopt, 9, false, true};
+  fleet->agents = {agent};
+  auto pipeline = std::make_shared<model::PipelineSpec>();
+  pipeline->name = "p";
+  pipeline->stages.push_back({});
+  fleet->pipelines = {pipeline};
+  return fleet;
+}
+
 TEST_F(ApiTest, AnswersAreWhatTheirSchemasSay) {
   model::WorkSpec spec;
   spec.description = "d\xff";
@@ -131,28 +166,23 @@ TEST_F(ApiTest, AnswersAreWhatTheirSchemasSay) {
   work.status.error = model::WorkError{model::FailureKind::timeout, "x", "y", true, "not json"};
   const std::string work_id = work.spec->id.to_text();
   const std::string run_id = text_at(json(call("POST", "/v1/runs", R"({"pipeline":"p"})")), "/id");
-  auto fleet = std::make_shared<FleetSnapshot>(*backend.snapshot);
-  model::AgentStatus agent;
-  agent.name = "scout";
-  agent.process = model::ProcessIdentity{1, 2, "b"};
-  agent.last_exit = model::ExitStatus{std::nullopt, 9, false, true};
-  fleet->agents = {agent};
-  auto pipeline = std::make_shared<model::PipelineSpec>();
-  pipeline->name = "p";
-  pipeline->stages.push_back({});
-  fleet->pipelines = {pipeline};
-  backend.snapshot = fleet;
+  backend.snapshot = with_an_agent_and_a_pipeline(*backend.snapshot);
 
   const Json document = json(call("GET", "/openapi.json"));
   const SchemaCheck schemas(document);
+  const auto documented = documented_statuses(document);
   std::set<std::string> checked;
+  std::map<std::string, std::set<int>> seen;
   const auto check = [&](const platform::HttpReply& reply, const char* schema) {
+    if (reply.status < 300) seen[schema].insert(reply.status);
     EXPECT_THAT(schemas.check(json(reply), schema), IsEmpty()) << schema << " " << reply.body;
     checked.insert(schema);
   };
   check(raw("GET", "/healthz"), "health");
   check(call("GET", "/v1/version"), "version");
   check(call("POST", "/v1/work", kItem), "work_accepted");
+  backend.known_work["k"] = {*model::WorkId::from_text(work_id), "", model::WorkState::failed};
+  check(call("POST", "/v1/work", kItem, {{"Idempotency-Key", "k"}}), "work_accepted");
   check(call("POST", "/v1/work:batch", R"({"work":[{"description":"a","capability":"b"}]})"),
         "work_batch_answer");
   check(call("GET", "/v1/work"), "work_list");
@@ -160,10 +190,14 @@ TEST_F(ApiTest, AnswersAreWhatTheirSchemasSay) {
   check(call("GET", "/v1/work/" + work_id + "/attempts"), "attempt_list");
   check(call("POST", "/v1/work/" + work_id + ":cancel"), "done");
   check(call("POST", "/v1/runs", R"({"pipeline":"p"})"), "run_accepted");
+  backend.known_runs["k"] = {backend.runs[0].spec->id, ""};
+  check(call("POST", "/v1/runs", R"({"pipeline":"p"})", {{"Idempotency-Key", "k"}}),
+        "run_accepted");
   check(call("GET", "/v1/runs"), "run_list");
   check(call("GET", "/v1/runs/" + run_id), "run");
   check(call("GET", "/v1/agents"), "agent_list");
   check(call("GET", "/v1/agents/scout"), "agent");
+  check(call("POST", "/v1/agents", R"({"name":"far","endpoint":"http://x:1"})"), "agent");
   check(call("GET", "/v1/fleet"), "fleet");
   check(call("GET", "/v1/pipelines"), "pipeline_list");
   backend.log_lines.push_back("not ours");
@@ -176,12 +210,14 @@ TEST_F(ApiTest, AnswersAreWhatTheirSchemasSay) {
       [&](const platform::ServerEvent& event) {
         EXPECT_THAT(schemas.check(*platform::parse_json(event.data), "event"), IsEmpty());
         checked.insert("event");
+        seen["event"].insert(200);
         return false;
       }));
   for (const Route& route : all_routes()) {
     if (route.response_schema.empty()) continue;
     EXPECT_TRUE(checked.contains(std::string(route.response_schema))) << route.operation;
   }
+  EXPECT_EQ(seen, documented) << "real statuses and those of the document";
   EXPECT_THAT(schemas.check(*platform::parse_json(R"({"id":1})"), "run_accepted").size(), 2U);
 }
 
