@@ -252,6 +252,12 @@ TEST_F(ApiTest, AgentsAreFilteredRegisteredRenewedAndRemoved) {
                              "labels":{"zone":"a"},"lease":"45s"})");
   EXPECT_EQ(made.status, 201) << made.body;
   EXPECT_EQ(text_at(json(made), "/name"), "outside");
+  const auto wrong =
+      call("POST", "/v1/agents", R"({"name":"outside","endpoint":"not a url \u001b[31m"})");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_THAT(text_at(json(wrong), "/detail"),
+              HasSubstr("endpoint: expected a URL such as http://10.0.0.5:8000, or HOST:PORT, or "
+                        "unix:/PATH, got \"not a url \\x1b[31m\""));
   EXPECT_EQ(std::get<model::RegisterAgent>(backend.commands.back()).lease,
             std::chrono::seconds(45));
   EXPECT_EQ(call("POST", "/v1/agents/outside:renew", R"({"lease":"60s"})").status, 200);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "fleet/agent_endpoint.h"
 #include "fleet/supervision/agent_journal.h"
 
 namespace mainstay::fleet {
@@ -15,7 +16,6 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 
-constexpr std::size_t kMaxEndpointBytes = 2048;
 constexpr std::size_t kMaxCapabilities = 256;
 constexpr std::size_t kMaxLabels = 64;
 constexpr std::size_t kMaxLabelBytes = 1024;
@@ -73,10 +73,8 @@ Result<void> check(const model::RegisterAgent& command) {
         .with("field", "endpoint");
   }
   if (auto valid = check_labels(command.labels); !valid) return valid;
-  if (command.endpoint.size() > kMaxEndpointBytes || !base::is_valid_utf8(command.endpoint)) {
-    return Error(Code::invalid_argument,
-                 fmt::format("endpoint: expected at most {} bytes of UTF-8", kMaxEndpointBytes))
-        .with("field", "endpoint");
+  if (const std::string wrong = endpoint_problem(command.endpoint); !wrong.empty()) {
+    return Error(Code::invalid_argument, "endpoint: " + wrong).with("field", "endpoint");
   }
   return check_lease(command.lease);
 }

@@ -79,9 +79,11 @@ TEST(Registrations, RefuseBadInputAndNamesOfTheFleetFile) {
   rig.command(command);
   EXPECT_EQ(rig.error_code(), Code::invalid_argument);
   command = registration("x");
-  command.endpoint = "\xff";
-  rig.command(command);
-  EXPECT_EQ(rig.error_code(), Code::invalid_argument);
+  for (const char* endpoint : {"\xff", "", "not a url \x1b[31m"}) {
+    command.endpoint = endpoint;
+    rig.command(command);
+    EXPECT_EQ(rig.error_code(), Code::invalid_argument);
+  }
   EXPECT_EQ(rig.fleet->statuses().size(), 1U);
 }
 

@@ -91,15 +91,19 @@ def test_who_may_and_what_is_refused(project: FleetProject, connect):
         assert code_of(stranger.Find, wire.FindRequest())[0] is grpc.StatusCode.UNAUTHENTICATED
     registry = connect(project.token(), unix=True)
     for request, said in [
-            (wire.RegisterRequest(name="A b", endpoint="x"), "name"),
+            (wire.RegisterRequest(name="A b", endpoint="http://x:1"), "name"),
             (wire.RegisterRequest(name="a"), "endpoint: missing"),
-            (wire.RegisterRequest(name="a", endpoint="x", lease_ms=1), "lease"),
-            (wire.RegisterRequest(name="a", endpoint="x", lease_ms=-2**63), "lease"),
-            (wire.RegisterRequest(name="a", endpoint="x", lease_ms=2**63 - 1), "lease"),
-            (wire.RegisterRequest(name="a", endpoint="x", capabilities=["B c"]), "capabilities"),
+            (wire.RegisterRequest(name="a", endpoint="http://x:1", lease_ms=1), "lease"),
+            (wire.RegisterRequest(name="a", endpoint="http://x:1", lease_ms=-2**63), "lease"),
+            (wire.RegisterRequest(name="a", endpoint="http://x:1", lease_ms=2**63 - 1), "lease"),
+            (wire.RegisterRequest(name="a", endpoint="http://x:1", capabilities=["B c"]),
+             "capabilities"),
             (wire.RegisterRequest(name="a", endpoint="x" * 3000), "endpoint"),
-            (wire.RegisterRequest(name="a", endpoint="x", labels={"K k": ""}), "labels"),
-            (wire.RegisterRequest(name="a", endpoint="x", labels={"k": "v" * 2000}), "labels")]:
+            (wire.RegisterRequest(name="a", endpoint="not a url \x1b[31m"),
+             'endpoint: expected a URL such as http://10.0.0.5:8000'),
+            (wire.RegisterRequest(name="a", endpoint="http://x:1", labels={"K k": ""}), "labels"),
+            (wire.RegisterRequest(name="a", endpoint="http://x:1", labels={"k": "v" * 2000}),
+             "labels")]:
         code, details = code_of(registry.Register, request)
         assert code is grpc.StatusCode.INVALID_ARGUMENT and said in details, details
     code, details = code_of(registry.Register,

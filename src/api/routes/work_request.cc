@@ -6,6 +6,7 @@
 
 #include "api/field_errors.h"
 #include "base/text.h"
+#include "fleet/agent_endpoint.h"
 #include "platform/crypto.h"
 #include "platform/json/json.h"
 #include "work/validation.h"
@@ -17,7 +18,6 @@ using platform::Json;
 using platform::JsonObject;
 
 constexpr std::size_t kMaxReason = 1024;
-constexpr std::size_t kMaxEndpoint = 2048;
 constexpr std::size_t kMaxCapabilities = 256;
 constexpr Duration kMaxLease = std::chrono::hours(24);
 
@@ -224,8 +224,12 @@ Result<model::RegisterAgent> parse_register_request(std::string_view body) {
                                      "both ends, got \"{}\"",
                                      base::excerpt(agent.name, 80)));
   }
-  agent.endpoint = required_text(fields, "endpoint", kMaxEndpoint,
+  agent.endpoint = required_text(fields, "endpoint", fleet::kMaxEndpointBytes,
                                  "expected where the agent is, such as http://10.0.0.5:8000");
+  if (const std::string wrong = fleet::endpoint_problem(agent.endpoint);
+      !base::trim(agent.endpoint).empty() && !wrong.empty()) {
+    fields.wrong("endpoint", wrong);
+  }
   agent.capabilities = fields.texts("capabilities", kMaxCapabilities, work::kMaxCapability)
                            .value_or(std::vector<std::string>());
   agent.labels = fields.labels("labels").value_or(std::map<std::string, std::string>());
