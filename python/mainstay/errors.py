@@ -220,7 +220,7 @@ class HandlerFailed(MainstayError):
 
     code = "handler_failed"
     retryable = True
-    hint = "the error's context has the traceback"
+    hint = "see `mainstay work show ID` for what it said, and its lines: `mainstay logs tail --agent NAME`"
 
 
 class ReferenceUnresolved(MainstayError):

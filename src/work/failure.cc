@@ -30,20 +30,35 @@ EventBody item_context(const Item& item, std::string_view hint) {
   return body;
 }
 
-std::string_view hint_of(std::string_view code) {
-  const auto found = std::find_if(base::kCodes.begin(), base::kCodes.end(),
-                                  [code](const base::CodeInfo& info) { return info.name == code; });
-  return found == base::kCodes.end() ? base::code_info(Code::handler_failed).hint : found->hint;
+std::string text_in(const platform::JsonObject& context, std::string_view key) {
+  const platform::Json* found = context.if_contains(key);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
-/// What the agent says to do about it: it knows better than a code's page. "" when it says nothing.
-std::string reported_hint(std::string_view json) {
-  if (json.empty() || json.size() > kMaxReported) return "";
-  const auto context = platform::parse_json_object(json);
-  if (!context) return "";
-  const platform::Json* hint = context->if_contains("hint");
-  if (hint == nullptr || !hint->is_string()) return "";
-  return base::excerpt(std::string(hint->get_string()), kMaxHint);
+/// What is known of a failure in the agent's own code: a hint must not point to what is not there.
+std::string handler_hint(const platform::JsonObject& context, const Item& item) {
+  if (!text_in(context, "traceback").empty()) return "the error's context has the traceback";
+  if (!text_in(context, "stderr").empty()) return "the error's context has what it said on stderr";
+  if (!item.attempt) return std::string(base::code_info(Code::handler_failed).hint);
+  return "the agent told no more; see its lines: `mainstay logs tail --agent " +
+         item.attempt->agent + "`";
+}
+
+/// What the agent says to do about it, since it knows better than a code's page; else by the code.
+/// Codes that Mainstay does not know are names of exceptions in the agent's code.
+std::string reported_hint(std::string_view code, std::string_view json, const Item& item) {
+  const auto parsed = json.empty() || json.size() > kMaxReported
+                          ? Result<platform::JsonObject>(platform::JsonObject())
+                          : platform::parse_json_object(json);
+  const platform::JsonObject context = parsed ? *parsed : platform::JsonObject();
+  if (const std::string said = text_in(context, "hint"); !said.empty()) {
+    return base::excerpt(said, kMaxHint);
+  }
+  const auto found = std::find_if(base::kCodes.begin(), base::kCodes.end(),
+                                  [code](const base::CodeInfo& info) { return info.name == code; });
+  const bool is_handlers =
+      found == base::kCodes.end() || code == base::code_info(Code::handler_failed).name;
+  return is_handlers ? handler_hint(context, item) : std::string(found->hint);
 }
 
 /// What the agent sent as context, if it can be embedded: it is not ours, so it is checked.
@@ -83,8 +98,7 @@ model::WorkError reported_failure(model::WorkError reported, const Item& item) {
   if (reported.message.size() > kMaxMessage) {
     reported.message = base::excerpt(reported.message, kMaxMessage);
   }
-  const std::string said = reported_hint(reported.context_json);
-  EventBody body = item_context(item, said.empty() ? hint_of(reported.code) : said);
+  EventBody body = item_context(item, reported_hint(reported.code, reported.context_json, item));
   add_reported(body, reported.context_json);
   reported.context_json = std::move(body).take();
   return reported;

@@ -157,7 +157,12 @@ TEST_F(ExecAgentsTest, A1ExitsMeanWhatTheySay) {
     EXPECT_EQ(outcome.error->permanent, c.permanent) << c.script;
     EXPECT_NE(outcome.error->message.find(c.says), std::string::npos) << outcome.error->message;
     EXPECT_EQ(outcome.error->message.rfind("sh ", 0), 0U) << outcome.error->message;
-    EXPECT_TRUE(platform::parse_json_object(outcome.error->context_json)) << c.script;
+    const auto context = platform::parse_json_object(outcome.error->context_json);
+    ASSERT_TRUE(context) << c.script;
+    ASSERT_TRUE(context->contains("hint")) << c.script;
+    const std::string hint(context->at("hint").as_string());
+    EXPECT_NE(hint.find("run it by hand"), std::string::npos) << hint;
+    EXPECT_EQ(hint.starts_with("see what it said on stderr"), context->contains("stderr")) << hint;
   }
 }
 

@@ -49,6 +49,18 @@ std::string program_of(const std::string& command) {
   return command.substr(command.rfind('/') + 1);
 }
 
+// What to do about a process that did not do its work; "" when the error's code says it.
+std::string hint_of(const ExecEnd& end) {
+  if (end.cancelled || end.too_large) return "";
+  if (end.status.out_of_memory) return "give it less at a time, or more with limits.memory";
+  const std::string by_hand = "run it by hand with the item's input on stdin";
+  if (end.status.clean()) {
+    return "it must print one JSON value to stdout and all else to stderr; to try: " + by_hand;
+  }
+  return end.stderr_tail.empty() ? "it said nothing on stderr; " + by_hand
+                                 : "see what it said on stderr; to try: " + by_hand;
+}
+
 // The same words as the SDKs use. Between items there is no process, so there is no session.
 std::string context_of(const ExecEnd& end, const std::string& command) {
   platform::JsonArray skills(end.skills.begin(), end.skills.end());
@@ -62,13 +74,7 @@ std::string context_of(const ExecEnd& end, const std::string& command) {
   if (end.status.core_dumped) context["core_dumped"] = true;
   if (end.status.out_of_memory) context["out_of_memory"] = true;
   if (!end.stderr_tail.empty()) context["stderr"] = end.stderr_tail;
-  if (end.status.code && !end.status.clean()) {
-    context["hint"] =
-        end.stderr_tail.empty()
-            ? "it said nothing on stderr; run it by hand with the item's input on stdin"
-            : "see what it said on stderr; to try: run it by hand with the item's "
-              "input on stdin";
-  }
+  if (const std::string hint = hint_of(end); !hint.empty()) context["hint"] = hint;
   return platform::to_text(context);
 }
 

@@ -256,6 +256,30 @@ TEST(Attempts, TheAgentsOwnHintGoesBeforeThatOfTheCode) {
   }
 }
 
+// WRK-10: a hint points to what there is.
+TEST(Attempts, TheHintFollowsFromWhatTheAgentTold) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"traceback":"line 1"})", "the error's context has the traceback"},
+      {R"({"stderr":"why"})", "the error's context has what it said on stderr"},
+      {R"({"traceback":"","exit_code":3})", "`mainstay logs tail --agent a`"},
+      {"", "`mainstay logs tail --agent a`"},
+      {"broken", "`mainstay logs tail --agent a`"}};
+  for (const char* code : {"", "handler_failed", "ValueError"}) {
+    for (const auto& [told, hint] : cases) {
+      const auto id = rig.must_submit(item("a"));
+      model::AttemptOutcome outcome = failed(FailureKind::error, true);
+      outcome.error->context_json = told;
+      outcome.error->code = code;
+      rig.finish(rig.must_assign(), outcome);
+      const auto context = platform::parse_json_object(rig.status(id).error->context_json);
+      ASSERT_TRUE(context);
+      EXPECT_THAT(std::string(context->at("hint").as_string()), HasSubstr(hint)) << told;
+    }
+  }
+}
+
 TEST(Attempts, ContextThatIsNotJsonIsKeptAsText) {
   Rig rig;
   rig.add_agent("a", {"a"});
