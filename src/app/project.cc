@@ -1,5 +1,6 @@
 #include "app/project.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,6 +76,16 @@ Error no_daemon(const Project& project, const std::string& why) {
                              *owner));
 }
 
+// In the blocks that the file has: it keeps its length, the rest becomes spaces.
+Result<void> overwrite(const std::string& path, std::string text) {
+  auto former = platform::read_file(path, 64 * 1024);
+  if (!former) return std::move(former).error();
+  if (text.size() < former->size()) text.resize(former->size(), ' ');
+  auto file = platform::open_file(path, O_WRONLY);
+  if (!file) return std::move(file).error();
+  return platform::write_all(file->get(), text, path);
+}
+
 }  // namespace
 
 Result<Project> find_project(const std::string& chosen) {
@@ -99,8 +110,12 @@ Result<void> write_daemon_info(const Project& project, const DaemonInfo& info) {
                                     {"http_address", info.http_address},
                                     {"link_address", info.link_address},
                                     {"version", info.version}};
-  return platform::write_file_atomic(project.data_file("daemon.json"),
-                                     platform::to_pretty_text(object) + "\n");
+  const std::string path = project.data_file("daemon.json");
+  const std::string text = platform::to_pretty_text(object) + "\n";
+  auto written = platform::write_file_atomic(path, text);
+  if (written || written.error().code() != Code::storage_full) return written;
+  // The file of a daemon that was killed has its place on the disk already.
+  return overwrite(path, text) ? Result<void>() : written;
 }
 
 Result<DaemonInfo> read_daemon_info(const Project& project) {

@@ -124,7 +124,8 @@ void Loop::storage_changed(const model::StorageChanged& change) {
     const Error unknown(code, change.reason + "; the outcome of this request is unknown");
     std::lock_guard lock(in_flight_mutex_);
     trouble_ = stuck ? std::optional(unknown) : std::nullopt;
-    if (!change.writable) {
+    // On a full disk they still come back, out of the reserve: their outcome is soon known.
+    if (stuck) {
       for (auto& release : in_flight_) release->refuse(unknown);
     }
   }

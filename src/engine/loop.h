@@ -71,8 +71,9 @@ class Loop {
 
   void command(model::CommandBody body, std::string principal, OnReply on_reply);
   void fact(model::Fact fact);
-  /// From the store: commits fail, or succeed again. Commands that wait or are under way are
-  /// answered at once.
+  /// From the store: commits fail, or succeed again. When they do not come back, commands that wait
+  /// or are under way are answered at once; with a full disk they still do, and each gets its own
+  /// answer.
   void storage_changed(const model::StorageChanged& change);
 
   /// The newest published picture; never null.

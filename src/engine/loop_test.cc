@@ -224,6 +224,20 @@ TEST_F(LoopTest, C1AFullDiskRefusesNewWorkByTheCore) {
   loop->stop(kPatience);
 }
 
+TEST_F(LoopTest, C1WhatWasOnItsWayWhenTheDiskFilledUpKeepsItsOwnAnswer) {
+  auto loop = make();
+  auto accepted = submit(*loop);
+  ASSERT_TRUE(store_.wait_held(1));
+  // The store tells it when the commit has been made in the reserve, before it lets the turn go.
+  loop->storage_changed({false, true, "no space left"});
+  store_.let_go();
+  EXPECT_TRUE(value(accepted).has_value()) << "it is in the database";
+  auto next = submit(*loop);
+  store_.let_go();
+  EXPECT_EQ(value(next).error().code(), Code::storage_full);
+  loop->stop(kPatience);
+}
+
 TEST_F(LoopTest, AFullMailboxRefusesAtOnce) {
   auto loop = make({4, 4'096, 1});
   auto first = submit(*loop);

@@ -57,6 +57,10 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, RowWriter& rows
 
 Result<void> Store::start() {
   Result<void> opened = database_.open();
+  if (!opened && opened.error().code() == Code::storage_full && reserve_.make() &&
+      reserve_.release()) {
+    opened = database_.open();
+  }
   if (!opened) return opened;
   Result<void> reserved = reserve_.make();
   if (!reserved)

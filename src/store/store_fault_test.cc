@@ -352,6 +352,25 @@ TEST(StoreFaults, C1C3AFullDiskGivesUpTheReserveAndTakesItAgain) {
   EXPECT_EQ(count_agents(*store), sent);
 }
 
+TEST(StoreFaults, C1AStartOnAFullDiskGivesUpTheReserve) {
+  platform::TestDir dir;
+  SmallDisk disk;
+  const std::string why = disk.mount(dir.path(), "16m");
+  if (!why.empty()) GTEST_SKIP() << "skipped: " << why;
+  TestRows rows;
+  StoreOptions options;
+  options.dir = dir / "data";
+  options.reserve_bytes = 4 << 20;
+  opened(options, rows)->close(std::chrono::seconds(30));
+  write_ballast(dir / "ballast");
+  // The log and its index are gone with an orderly end: they need blocks again.
+  std::unique_ptr<Store> store = opened(options, rows);
+  EXPECT_TRUE(store->state().full);
+  std::promise<void> done;
+  store->commit(batch_of(1, "a", "x", [&done] { done.set_value(); }));
+  EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+}
+
 TEST(StoreFaults, C1WithoutRoomForTheReserveItStartsAsFull) {
   platform::TestDir dir;
   SmallDisk disk;

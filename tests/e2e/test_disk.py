@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import sqlite3
 import subprocess
 import time
 
@@ -57,11 +58,23 @@ def ext4_disk(tmp_path: pathlib.Path):
 
 def fill(folder: pathlib.Path) -> pathlib.Path:
     ballast = folder / "ballast"
-    with open(ballast, "wb", buffering=0) as f:
+    with open(ballast, "ab", buffering=0) as f:
         block = b"\0" * 65536
         try:
             while True:
                 f.write(block)
+        except OSError:
+            pass
+    return ballast
+
+
+def fill_to_the_last(folder: pathlib.Path) -> pathlib.Path:
+    """Also what is left between the blocks of fill()."""
+    ballast = fill(folder)
+    with open(ballast, "ab", buffering=0) as f:
+        try:
+            while True:
+                f.write(b"\0" * 512)
         except OSError:
             pass
     return ballast
@@ -143,6 +156,91 @@ def test_c1_c3_full_disk_refuses_new_work_keeps_results_and_recovers(
         ballast.unlink()
         assert_served_again(project)
         assert readiness(project) == b""
+    finally:
+        project.clean_up()
+
+
+def descriptions_kept(project: FleetProject) -> set:
+    path = project.folder / ".mainstay" / "mainstay.db"
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        return {row[0] for row in database.execute("SELECT description FROM work_items")}
+    finally:
+        database.close()
+
+
+def test_c1_what_a_full_disk_refuses_is_not_kept(binary: str, small_disk: pathlib.Path):
+    project = FleetProject(binary, small_disk)
+    try:
+        project.python_fleet()
+        project.up()
+        project.wait_agents()
+        fill_to_the_last(small_disk)
+        refused = set()
+        for n in range(2000):
+            try:
+                project.submit("echo", {"pad": "y" * 3000}, description=f"item {n}")
+            except Problem as problem:
+                assert problem.body["code"] == "storage_full", problem.body
+                refused.add(f"item {n}")
+                if len(refused) == 20:
+                    break
+        assert refused, "the disk is full"
+        assert not refused & descriptions_kept(project)
+    finally:
+        project.clean_up()
+
+
+def up_on_a_full_disk(project: FleetProject) -> None:
+    """Up, and serving: it answers, and says what is wrong."""
+    project.up(ready=False)
+
+    def answers() -> bytes:
+        assert project.daemon.poll() is None, project.log_text()
+        try:
+            mine = project.daemon_info()["pid"] == project.daemon.pid
+            return readiness(project) if mine else b""
+        except (OSError, ValueError):
+            return b""
+    told = wait_until(answers, 20, f"the daemon answers; its log:\n{project.log_text()}")
+    assert b"no space" in told
+
+
+def test_c1_a_daemon_that_was_killed_comes_back_on_a_full_disk(
+        binary: str, small_disk: pathlib.Path):
+    project = FleetProject(binary, small_disk)
+    try:
+        project.python_fleet()
+        project.up()
+        pid = project.wait_agents()["worker"]["pid"]
+        project.kill()
+        ballast = fill_to_the_last(small_disk)  # the reserve is still there
+        up_on_a_full_disk(project)
+        assert project.wait_agents()["worker"]["pid"] == pid, "in charge of its agents"
+        ballast.unlink()
+        assert_served_again(project)
+        wait_until(lambda: readiness(project) == b"", 10, "ready")
+    finally:
+        project.clean_up()
+
+
+def test_c1_without_reserve_it_comes_back_and_takes_the_fleet_over_when_there_is_space(
+        binary: str, small_disk: pathlib.Path):
+    project = FleetProject(binary, small_disk)
+    try:
+        project.python_fleet()
+        project.up()
+        pid = project.wait_agents()["worker"]["pid"]
+        fill_to_the_last(small_disk)
+        refusal(project, 3_000)
+        project.kill()
+        ballast = fill_to_the_last(small_disk)  # what was the reserve
+        up_on_a_full_disk(project)
+        assert project.agent_pids() == [pid], "it runs on meanwhile"
+        ballast.unlink()
+        wait_until(lambda: readiness(project) == b"", 20, "ready by itself")
+        assert project.wait_agents()["worker"]["pid"] == pid
+        assert_served_again(project)
     finally:
         project.clean_up()
 

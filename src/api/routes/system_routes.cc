@@ -101,16 +101,17 @@ void get_healthz(ApiContext& api, const CallPtr& call) {
 
 void get_readyz(ApiContext& api, const CallPtr& call) {
   const auto fleet = api.backend.fleet();
-  if (!fleet->ready) {
-    return reply_error(api, call, Error(Code::unavailable, "the daemon is starting"));
-  }
   if (fleet->stopping) {
     return reply_error(api, call, Error(Code::unavailable, "the fleet is going down"));
   }
+  // Before the start, which may be waiting for just this.
   if (!fleet->storage_writable) {
     return reply_error(
         api, call,
         Error(Code::unavailable, "the store does not take commits: " + fleet->storage_reason));
+  }
+  if (!fleet->ready) {
+    return reply_error(api, call, Error(Code::unavailable, "the daemon is starting"));
   }
   reply(api, call, 200, R"({"status":"ready"})");
 }

@@ -122,9 +122,16 @@ Result<void> Daemon::start() {
                 events_.stop();
                 io_.stop();
               }});
-  parts_.add({"fleet", [this] { return load_fleet(); }, [this] { ready_ = false; }});
+  parts_.add({"fleet", [this] { return load_fleet(); },
+              [this] {
+                fleet_load_->stop();
+                ready_ = false;
+              }});
   parts_.add({"address", [this] { return publish_address(); },
-              [this] { (void)platform::remove_file(project_.data_file("daemon.json")); }});
+              [this] {
+                address_->stop();
+                (void)platform::remove_file(project_.data_file("daemon.json"));
+              }});
   return parts_.start();
 }
 
@@ -380,21 +387,32 @@ Result<void> Daemon::start_loop() {
 }
 
 Result<void> Daemon::load_fleet() {
-  auto fleet = std::make_shared<const model::FleetSpec>(*config_.fleet);
-  std::mutex mutex;
-  std::condition_variable answered;
-  std::optional<Result<model::ReplyBody>> answer;
-  loop_->command(model::LoadFleet{fleet}, "daemon", [&](Result<model::ReplyBody> reply) {
-    std::lock_guard lock(mutex);
-    answer = std::move(reply);
-    answered.notify_all();
-  });
-  std::unique_lock lock(mutex);
-  answered.wait(lock, [&] { return answer.has_value(); });
-  if (!*answer) return std::move(*answer).error();
-  node_->kill_unclaimed();
-  ready_ = true;
-  return {};
+  PatientTask::Options options = patient("ms-load-fleet", "the fleet is not loaded yet");
+  options.attempt = [this, fleet = std::make_shared<const model::FleetSpec>(*config_.fleet)](
+                        PatientTask::OnDone on_done) {
+    loop_->command(model::LoadFleet{fleet}, "daemon",
+                   [this, on_done = std::move(on_done)](Result<model::ReplyBody> reply) {
+                     // Loaded by an attempt that was refused while its commit was under way.
+                     const bool before = !reply && reply.error().code() == Code::conflict;
+                     if (!reply && !before) return on_done(std::move(reply).error());
+                     node_->kill_unclaimed();
+                     ready_ = true;
+                     on_done({});
+                   });
+  };
+  fleet_load_ = std::make_unique<PatientTask>(std::move(options));
+  return fleet_load_->start();
+}
+
+/// Tells of each failed attempt: this is a degraded mode.
+PatientTask::Options Daemon::patient(std::string thread, std::string what) {
+  PatientTask::Options options;
+  options.name = std::move(thread);
+  options.on_trouble = [this, what = std::move(what)](const Error& error, Duration delay) {
+    log_->warning(
+        what, {{"reason", error.to_text()}, {"next_attempt_in", base::duration_for_people(delay)}});
+  };
+  return options;
 }
 
 Result<void> Daemon::start_api() {
@@ -429,12 +447,16 @@ Result<void> Daemon::publish_address() {
   info.http_address = api_->address();
   info.link_address = link_->tcp_address();
   info.version = kVersion;
-  if (auto written = write_daemon_info(project_, info); !written) return written;
-  log_->info("ready", {{"http", info.http_address},
-                       {"link", link_->unix_target()},
-                       {"project", project_.folder},
-                       {"version", kVersion}});
-  return {};
+  log_->info(ready_ ? "ready" : "serving, and not ready yet", {{"http", info.http_address},
+                                                               {"link", link_->unix_target()},
+                                                               {"project", project_.folder},
+                                                               {"version", kVersion}});
+  PatientTask::Options options = patient("ms-address", "the address is not written yet");
+  options.attempt = [this, info = std::move(info)](const PatientTask::OnDone& on_done) {
+    on_done(write_daemon_info(project_, info));
+  };
+  address_ = std::make_unique<PatientTask>(std::move(options));
+  return address_->start();
 }
 
 void Daemon::append_metrics(std::string& out) const {

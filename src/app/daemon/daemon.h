@@ -14,6 +14,7 @@
 
 #include "api/api.h"
 #include "app/daemon/api_backend.h"
+#include "app/daemon/patient_task.h"
 #include "app/daemon/project_config.h"
 #include "app/daemon/row_reader.h"
 #include "app/daemon/run_group.h"
@@ -42,6 +43,7 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
 
   /// Starts every part, recovers, and starts the fleet. already_running before anything is touched.
+  /// While the disk takes no commits the fleet is loaded later, and readiness says so till then.
   Result<void> start();
   /// Until the fleet was stopped by a signal or over the API; then ends everything.
   void run();
@@ -54,6 +56,7 @@ class Daemon {
   Result<void> start_node();
   Result<void> start_loop();
   Result<void> load_fleet();
+  PatientTask::Options patient(std::string thread, std::string what);
   Result<void> start_api();
   Result<void> publish_address();
   Result<void> make_loop();
@@ -96,6 +99,8 @@ class Daemon {
   platform::EventLoop events_{"ms-events", 1};
   std::unique_ptr<ApiBackend> backend_;
   std::unique_ptr<api::Api> api_;
+  std::unique_ptr<PatientTask> fleet_load_;
+  std::unique_ptr<PatientTask> address_;
   RunGroup parts_;
   std::atomic<bool> ready_ = false;
 
