@@ -35,6 +35,11 @@ void Core::step(const model::Input& input, Now now, model::Outbox& out) {
   }
 }
 
+Result<void> Core::check_loaded() const {
+  if (fleet_.loaded()) return {};
+  return Error(Code::unavailable, "the daemon is starting: its fleet is not loaded yet");
+}
+
 void Core::on_command(const model::Command& command, Now now, model::Outbox& out) {
   std::visit(
       [&](const auto& body) {
@@ -42,13 +47,14 @@ void Core::on_command(const model::Command& command, Now now, model::Outbox& out
         if constexpr (std::is_same_v<T, model::LoadFleet>) {
           work_.load_pipelines(*body.fleet);
           fleet_.handle(command.token, body, now, out);
-        } else if constexpr (is_one_of<T, model::StopFleet, model::RegisterAgent, model::RenewAgent,
-                                       model::DeregisterAgent>) {
-          fleet_.handle(command.token, body, now, out);
+        } else if constexpr (is_one_of<T, model::CancelWork, model::CancelRun>) {
+          work_.handle(command.token, body, fleet_.directory(), now, out);
+        } else if (auto loaded = check_loaded(); !loaded) {
+          out.reply(command.token, std::move(loaded).error());
         } else if constexpr (is_one_of<T, model::SubmitWork, model::StartRun>) {
           work_.handle(command.token, body, fleet_.directory(), storage_, now, out);
         } else {
-          work_.handle(command.token, body, fleet_.directory(), now, out);
+          fleet_.handle(command.token, body, now, out);
         }
       },
       command.body);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/time.h"
 #include "fleet/fleet.h"
 #include "model/input.h"
@@ -50,6 +51,9 @@ class Core {
   const model::StorageChanged& storage() const { return storage_; }
 
  private:
+  /// `unavailable` until a LoadFleet was carried out: what is judged by the fleet would be judged
+  /// by an empty one.
+  Result<void> check_loaded() const;
   void on_command(const model::Command& command, Now now, model::Outbox& out);
   void on_fact(const model::Fact& fact, Now now, model::Outbox& out);
   void tell_work_of_agents(Now now, model::Outbox& out);

@@ -137,6 +137,7 @@ std::vector<model::AgentStatus> Fleet::statuses() const {
   return list;
 }
 
+bool Fleet::loaded() const { return supervisor_->loaded(); }
 bool Fleet::stopping() const { return supervisor_->stopping(); }
 bool Fleet::stopped() const { return supervisor_->stopped(); }
 

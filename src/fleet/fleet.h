@@ -91,6 +91,8 @@ class Fleet {
   const Directory& directory() const { return directory_; }
   /// By name.
   std::vector<model::AgentStatus> statuses() const;
+  /// A LoadFleet was carried out: from here on the directory knows the fleet file's agents.
+  bool loaded() const;
   /// StopFleet was asked for (and may be done).
   bool stopping() const;
   /// ... and every agent of the fleet file is gone.

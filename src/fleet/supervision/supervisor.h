@@ -47,6 +47,7 @@ class Supervisor {
   /// Whether the name is the fleet file's (or was, before the restart of the daemon).
   bool owns(const model::AgentName& name) const;
   void append_statuses(std::map<model::AgentName, model::AgentStatus>& all) const;
+  bool loaded() const { return fleet_ != nullptr; }
   bool stopping() const { return stopping_; }
   bool stopped() const;
 
