@@ -93,6 +93,7 @@ Result<void> Daemon::start() {
   if (auto opened = open_data(); !opened) return opened;
   parts_.add({"store", [this] { return open_store(); },
               [this] {
+                watch_->stop();
                 reader_->stop();
                 bus_->close();
                 store_->close(kPatience);
@@ -188,7 +189,7 @@ Result<void> Daemon::open_store() {
   auto last = store::last_sequence(*db);
   if (!last) return std::move(last).error();
   bus_ = std::make_unique<bus::Bus>(*journal_, *last);
-  watch_ = std::make_unique<WorkWatch>(*store_, *reader_);
+  watch_ = std::make_unique<WorkWatch>([this] { return store_->open_reader(); }, store_->blobs());
   return watch_->start(*bus_);
 }
 

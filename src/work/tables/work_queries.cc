@@ -187,6 +187,28 @@ Result<WorkRecord> find_work(SqliteConnection& db, const model::WorkId& id,
   return *std::move(found);
 }
 
+Result<WorkEnds> WorkEnds::prepare(SqliteConnection& db) {
+  std::vector<model::WorkState> ends;
+  for (const std::string_view name : base::enum_names<model::WorkState>()) {
+    const auto state = base::parse_enum<model::WorkState>(name);
+    if (state && model::is_terminal(*state)) ends.push_back(*state);
+  }
+  Result<SqliteStatement> select =
+      db.prepare(select_work(true) + "WHERE id=?1 AND state IN (" + state_list(ends) + ")");
+  if (!select) return std::move(select).error();
+  return WorkEnds(std::move(*select));
+}
+
+Result<std::optional<WorkRecord>> WorkEnds::find(const model::WorkId& id,
+                                                 const store::Blobs* blobs) {
+  select_.bind_blob(1, id.view());
+  std::optional<WorkRecord> found;
+  Result<void> done = store::for_each_row(
+      select_, [&](ColumnReader& reader) { found = read_record(reader, blobs); });
+  if (!done) return std::move(done).error();
+  return found;
+}
+
 Result<std::optional<WorkRecord>> find_work_by_key(SqliteConnection& db,
                                                    const std::string& idempotency_key) {
   Result<SqliteStatement> select = db.prepare(select_work(false) + "WHERE idempotency_key=?1");

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -42,6 +43,19 @@ struct WorkFilter {
 Result<std::vector<WorkRecord>> list_work(platform::SqliteConnection& db, const WorkFilter& filter);
 Result<WorkRecord> find_work(platform::SqliteConnection& db, const model::WorkId& id,
                              const store::Blobs* blobs);
+/// Asks of many items, one after the other, whether they have ended.
+class WorkEnds {
+ public:
+  /// For as long as the connection lives.
+  static Result<WorkEnds> prepare(platform::SqliteConnection& db);
+  /// nullopt: it has not ended, or is not there.
+  Result<std::optional<WorkRecord>> find(const model::WorkId& id, const store::Blobs* blobs);
+
+ private:
+  explicit WorkEnds(platform::SqliteStatement select) : select_(std::move(select)) {}
+
+  platform::SqliteStatement select_;
+};
 /// nullopt: the key was never used.
 Result<std::optional<WorkRecord>> find_work_by_key(platform::SqliteConnection& db,
                                                    const std::string& idempotency_key);
