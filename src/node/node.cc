@@ -1,5 +1,7 @@
 #include "node/node.h"
 
+#include <future>
+
 #include "base/text.h"
 #include "platform/clock.h"
 #include "platform/files/files.h"
@@ -144,6 +146,7 @@ void Node::apply(std::vector<model::Effect> effects) {
 }
 
 void Node::carry_out(const model::Effect& effect) {
+  if (killed_) return;
   std::visit(Overload{[this](const model::StartProcess& start) { processes_.start(start); },
                       [this](const model::AdoptProcess& adopt) { processes_.adopt(adopt); },
                       [this](const model::StopProcess& stop) { processes_.stop(stop); },
@@ -159,6 +162,22 @@ void Node::carry_out(const model::Effect& effect) {
 
 void Node::kill_unclaimed() {
   reactor_->post([this] { processes_.kill_unclaimed(); });
+}
+
+bool Node::kill_all() {
+  auto done = std::make_shared<std::promise<bool>>();
+  auto outcome = done->get_future();
+  reactor_->post([this, done] { done->set_value(kill_all_here()); });
+  const bool in_time = outcome.wait_for(3 * kStopLimit) == std::future_status::ready;
+  return in_time && outcome.get();
+}
+
+bool Node::kill_all_here() {
+  killed_ = true;
+  const std::size_t withstood = processes_.kill_all(kStopLimit);
+  execs_.kill_all(kStopLimit);
+  if (withstood > 0) warn(std::to_string(withstood) + " agents do not end on SIGKILL");
+  return withstood == 0;
 }
 
 void Node::stop() {

@@ -50,6 +50,11 @@ class Node {
   /// Call once the control loop has given out the adoptions of a restart: link agents of a former
   /// daemon that nobody adopted are killed.
   void kill_unclaimed();
+  /// The last resort when the control loop cannot stop the fleet: kills every process of it, also
+  /// what a former daemon left, and carries out no effect from there on. Blocks, at most for some
+  /// seconds; false when something withstands SIGKILL. The loop is not told: its next daemon finds
+  /// them gone.
+  bool kill_all();
   /// No sink is called after it returns. Idempotent.
   void stop();
 
@@ -67,6 +72,7 @@ class Node {
   void warn(std::string message);
 
   void carry_out(const model::Effect& effect);
+  bool kill_all_here();
 
   NodeOptions options_;
   LinkServer& link_;
@@ -79,6 +85,8 @@ class Node {
   Leftovers leftovers_;
   ProcessAgents processes_;
   ExecAgents execs_;
+  /// Everything was killed; nothing is started any more. The node's thread only.
+  bool killed_ = false;
   std::thread thread_;
 };
 

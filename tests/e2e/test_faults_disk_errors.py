@@ -93,6 +93,24 @@ def test_c4_a_single_failed_sync_reopens_the_database(fleet: FleetProject, disk:
     assert_kept(fleet, acknowledged)
 
 
+def test_c4_a_daemon_told_to_end_while_nothing_can_be_written_leaves_no_agent(
+        fleet: FleetProject, disk: FaultyDisk):
+    held = fleet.submit("hold", {"until": str(fleet.folder / "go"), "seconds": 120})
+    wait_until(lambda: fleet.api("GET", f"/v1/work/{held}")["state"] == "running", 20, "running")
+    disk.fail(SYNC | WRITE, "mainstay.db")
+    submit_many(fleet, {}, [], 1)
+    assert not is_ready(fleet)
+    assert fleet.agent_pids()
+    assert fleet.down(60) != 0, "an end that was not in order"
+    wait_until(lambda: not fleet.agent_pids(), 10, "no agent is left")
+    assert "its agents are killed" in fleet.log_text()
+    disk.mend()
+    fleet.up()
+    fleet.wait_agents()
+    (fleet.folder / "go").write_text("")
+    assert fleet.wait_work(held)["state"] == "succeeded", "its work is done after all"
+
+
 def test_c4_a_read_that_fails_is_an_error_of_that_request_alone(
         fleet: FleetProject, disk: FaultyDisk):
     value = {"text": "x" * 200_000}

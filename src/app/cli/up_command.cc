@@ -109,7 +109,7 @@ int up(const GlobalOptions& global, const UpOptions& options) {
   Daemon daemon(*project, std::move(config), options.ready_fd < 0);
   if (auto started = daemon.start(); !started) return report(started.error());
   tell_ready(options.ready_fd);
-  daemon.run();
+  if (auto ended = daemon.run(); !ended) return report(ended.error());
   return kExitDone;
 }
 

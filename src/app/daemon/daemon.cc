@@ -26,6 +26,8 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(5);
 constexpr std::size_t kJournalPage = 1024;
+// Between attempts to stop the fleet while the disk is in trouble.
+constexpr auto kStopRetry = std::chrono::milliseconds(200);
 
 work::WorkSettings work_settings(const config::Settings& settings) {
   work::WorkSettings out;
@@ -520,24 +522,50 @@ void Daemon::request_end(bool now) {
   ended_.notify_all();
 }
 
-void Daemon::run() {
+Result<void> Daemon::run() {
   signals_->start({[this] { request_end(false); }, [this] { request_end(true); },
                    [this] { log_->warning("SIGHUP: this version does not reload; restart it"); }});
   std::unique_lock lock(mutex_);
   ended_.wait(lock, [this] { return end_requested_ || drain_requested_; });
-  if (!end_requested_) {
-    log_->info("stopping: the fleet drains; a second signal ends it now");
-    lock.unlock();
-    loop_->command(model::StopFleet{}, "signal",
-                   [this](const Result<model::ReplyBody>&) { request_end(true); });
-    lock.lock();
-    ended_.wait(lock, [this] { return end_requested_; });
-  }
+  const bool drains = !end_requested_;
   lock.unlock();
+  Result<void> stopped = drains ? stop_fleet() : Result<void>();
+  if (!stopped) {
+    log_->error("the fleet cannot be stopped in order: its agents are killed",
+                {{"reason", stopped.error().to_text()}});
+    node_->kill_all();
+  }
   log_->info("stopped");
   signals_->stop();
   parts_.stop();
   log_output_->close(kPatience);
+  return stopped;
+}
+
+/// Waits for as long as the fleet takes, or until somebody wants the end now. An error when
+/// StopFleet is refused for longer than a short trouble of the disk lasts.
+Result<void> Daemon::stop_fleet() {
+  log_->info("stopping: the fleet drains; a second signal ends it now");
+  fleet_load_->stop();  // a later attempt would start it again
+  std::optional<Mono> give_up_at;
+  while (true) {
+    auto answer = std::make_shared<std::optional<Result<model::ReplyBody>>>();
+    loop_->command(model::StopFleet{}, "signal", [this, answer](Result<model::ReplyBody> reply) {
+      std::lock_guard lock(mutex_);
+      *answer = std::move(reply);
+      ended_.notify_all();
+    });
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return end_requested_ || answer->has_value(); });
+    if (end_requested_ || **answer) return {};
+    const Mono now = platform::mono_now();
+    if (!give_up_at) give_up_at = now + kPatience;
+    if (now >= *give_up_at) {
+      Error killed(Code::unavailable, "the fleet could not be stopped in order; it was killed");
+      return std::move(killed).caused_by(std::move(**answer).error());
+    }
+    ended_.wait_for(lock, kStopRetry, [this] { return end_requested_; });
+  }
 }
 
 }  // namespace mainstay::app

@@ -45,8 +45,9 @@ class Daemon {
   /// Starts every part, recovers, and starts the fleet. already_running before anything is touched.
   /// While the disk takes no commits the fleet is loaded later, and readiness says so till then.
   Result<void> start();
-  /// Until the fleet was stopped by a signal or over the API; then ends everything.
-  void run();
+  /// Until the fleet was stopped by a signal or over the API; then ends everything. An error when
+  /// the fleet could not be stopped, so that its agents were killed.
+  Result<void> run();
 
  private:
   Result<void> open_data();
@@ -65,6 +66,7 @@ class Daemon {
                              const std::function<bool(const model::Event&)>& visit);
   void append_metrics(std::string& out) const;
 
+  Result<void> stop_fleet();
   void request_end(bool now);
   void take_fact(model::Fact fact);
   void log_record(model::LogRecord record);

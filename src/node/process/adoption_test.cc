@@ -272,6 +272,24 @@ TEST_P(AdoptionTest, B4AForgottenCopyIsKilledBeforeANewStart) {
   EXPECT_TRUE(node.wait_for<ProcessExited>());
 }
 
+/// The last resort of a daemon that cannot stop its fleet: what it started goes, what a former one
+/// left goes too, and nothing is started any more.
+TEST_P(AdoptionTest, KillAllLeavesNothingOfTheFleet) {
+  FormerDaemon daemon(dir_.path(), spec_, GetParam());
+  daemon.kill();
+  TestNode node(dir_.path(), GetParam());
+  node.apply(model::StartProcess{"other", 1, spec_});
+  auto started = node.wait_for<ProcessStarted>();
+  ASSERT_TRUE(started);
+  ASSERT_TRUE(platform::is_alive(from_model(daemon.started.process)));
+  EXPECT_TRUE(node.node->kill_all());
+  EXPECT_FALSE(platform::is_alive(from_model(started->process)));
+  EXPECT_FALSE(platform::is_alive(from_model(daemon.started.process)));
+  node.apply(model::StartProcess{"late", 1, spec_});
+  EXPECT_TRUE(node.node->kill_all()) << "and it has come to that effect";
+  EXPECT_EQ(node.node->status().processes_started, 1U);
+}
+
 /// Processes of another data folder are none of our business.
 TEST_P(AdoptionTest, B4AnotherInstancesAgentsAreLeftAlone) {
   platform::TestDir other;

@@ -205,16 +205,46 @@ void ProcessAgents::kill_remains(const model::AgentName& agent, model::Incarnati
 
 void ProcessAgents::kill_older_copies(const model::AgentName& agent) {
   // Only when the store has forgotten an incarnation that still runs (it was lost or restored).
-  for (const auto& [name, incarnation] : leftovers_.unclaimed_of(agent)) {
-    leftovers_.claim(name, incarnation);
-    std::string id = start_id(node_.options.instance, name, incarnation);
-    platform::ProcessTree tree({}, start_marker(id),
-                               node_.find_group(group_name(name, incarnation)));
-    tree.search_widely();
-    warn(agent, "a process of its start " + std::to_string(incarnation) + " is killed");
-    tree.kill_all(TreeKiller::kStuckAfter);
-    tree.forget();
+  for (const Leftovers::Key& key : leftovers_.unclaimed_of(agent)) {
+    warn(agent, "a process of its start " + std::to_string(key.second) + " is killed");
+    kill_left_over(key, TreeKiller::kStuckAfter);
   }
+}
+
+/// Blocks; true when nothing of it lives.
+bool ProcessAgents::kill_left_over(const Leftovers::Key& key, Duration limit) {
+  const auto& [agent, incarnation] = key;
+  leftovers_.claim(agent, incarnation);
+  std::string id = start_id(node_.options.instance, agent, incarnation);
+  platform::ProcessTree tree({}, start_marker(id),
+                             node_.find_group(group_name(agent, incarnation)));
+  tree.search_widely();
+  const bool all = tree.kill_all(limit).survivors.empty();
+  tree.forget();
+  return all;
+}
+
+std::size_t ProcessAgents::kill_all(Duration limit) {
+  const Mono until = platform::mono_now() + limit;
+  const auto left = [until] { return std::max(Duration{0}, until - platform::mono_now()); };
+  std::size_t withstood = 0;
+  // All of them first: one that does not die must not save the rest.
+  for (auto& [name, agent] : agents_) agent.process->kill();
+  for (auto& [name, agent] : agents_) {
+    if (!agent.process->kill_and_wait(left()).survivors.empty()) ++withstood;
+    agent.process->tree().forget();
+    link_.forget(name, agent.incarnation);
+  }
+  agents_.clear();
+  for (auto& [key, remains] : remains_) {
+    if (!remains.tree.kill_all(left()).survivors.empty()) ++withstood;
+    remains.tree.forget();
+  }
+  remains_.clear();
+  for (const Leftovers::Key& key : leftovers_.unclaimed()) {
+    if (!kill_left_over(key, left())) ++withstood;
+  }
+  return withstood;
 }
 
 void ProcessAgents::kill_unclaimed() {

@@ -6,6 +6,7 @@
 // the node's loop thread.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +33,9 @@ class ProcessAgents {
   void kill(const model::KillProcess& effect);
   /// Kills every incarnation that a former daemon left and that is in nobody's books.
   void kill_unclaimed();
+  /// Kills everything that was started, adopted or left by a former daemon, blocking up to `limit`;
+  /// nothing is reported any more. How many agents had something left that withstood.
+  std::size_t kill_all(Duration limit);
   /// Was it started by us, and not reaped yet?
   bool has_process(pid_t pid) const;
 
@@ -62,6 +66,7 @@ class ProcessAgents {
   void kill_remains(const model::AgentName& agent, model::Incarnation incarnation,
                     const platform::ProcessIdentity& root, std::function<void()> when_gone);
   void kill_older_copies(const model::AgentName& agent);
+  bool kill_left_over(const Leftovers::Key& key, Duration limit);
   void gone(const model::AgentName& agent, model::ExitStatus status);
   Agent* find(const model::AgentName& agent, model::Incarnation incarnation);
   void warn(const model::AgentName& agent, std::string message);
