@@ -1,7 +1,6 @@
 #include "engine/loop.h"
 
 #include <algorithm>
-#include <iterator>
 
 #include "platform/loop/thread_name.h"
 
@@ -70,10 +69,14 @@ void Loop::stop(Duration patience) {
     release->refuse(Error(Code::unavailable, "the daemon stopped before this was durable"));
   }
   lock.unlock();
-  for (Post& post : mailbox_) {
+  std::vector<Post> unserved;
+  {
+    std::lock_guard last(mutex_);
+    unserved = mailbox_.take(mailbox_.size());
+  }
+  for (Post& post : unserved) {
     if (post.on_reply) post.on_reply(Error(Code::unavailable, "the daemon is stopping"));
   }
-  mailbox_.clear();
 }
 
 void Loop::command(model::CommandBody body, std::string principal, OnReply on_reply) {
@@ -88,16 +91,14 @@ void Loop::command(model::CommandBody body, std::string principal, OnReply on_re
     on_reply(Error(Code::unavailable, "the daemon is stopping"));
     return;
   }
-  if (commands_waiting_ >= limits_.mailbox) {
+  if (mailbox_.commands() >= limits_.mailbox) {
     lock.unlock();
     on_reply(Error(Code::overloaded, "the control loop's mailbox is full"));
     return;
   }
-  ++commands_waiting_;
   const model::ReplyToken token = next_token_++;
   const bool was_empty = mailbox_.empty();
-  mailbox_.push_back(
-      {model::Command{token, std::move(principal), std::move(body)}, std::move(on_reply)});
+  mailbox_.put(model::Command{token, std::move(principal), std::move(body)}, std::move(on_reply));
   lock.unlock();
   if (was_empty) wake_.notify_one();
 }
@@ -105,7 +106,7 @@ void Loop::command(model::CommandBody body, std::string principal, OnReply on_re
 void Loop::fact(model::Fact fact) {
   std::unique_lock lock(mutex_);
   const bool was_empty = mailbox_.empty();
-  mailbox_.push_back({std::move(fact), nullptr});
+  mailbox_.put(std::move(fact));
   lock.unlock();
   if (was_empty) wake_.notify_one();
 }
@@ -117,7 +118,9 @@ void Loop::storage_changed(const model::StorageChanged& change) {
   {
     std::lock_guard lock(mutex_);
     storage_stuck_ = stuck;
-    if (stuck) unserved = take_commands();
+    // The loop may not come to them for as long as the disk stands still, since it waits for the
+    // turns under way.
+    if (stuck) unserved = mailbox_.take_commands();
   }
   for (Post& post : unserved) post.on_reply(Error(code, change.reason));
   {
@@ -132,20 +135,9 @@ void Loop::storage_changed(const model::StorageChanged& change) {
   fact(change);
 }
 
-/// The commands that wait, out of the mailbox: the loop may not come to them for as long as the
-/// disk stands still, since it waits for the turns under way. With mutex_ held.
-std::vector<Loop::Post> Loop::take_commands() {
-  std::vector<Post> commands;
-  std::deque<Post> facts;
-  for (Post& post : mailbox_) {
-    if (post.on_reply)
-      commands.push_back(std::move(post));
-    else
-      facts.push_back(std::move(post));
-  }
-  mailbox_ = std::move(facts);
-  commands_waiting_ = 0;
-  return commands;
+Loop::Counters Loop::counters() const {
+  std::lock_guard lock(mutex_);
+  return {mailbox_.size(), mailbox_.dropped_progress()};
 }
 
 std::shared_ptr<const Snapshot> Loop::snapshot() const {
@@ -161,7 +153,7 @@ void Loop::run() {
     {
       std::lock_guard lock(mutex_);
       if (stopping_) {
-        std::move(posts.begin(), posts.end(), std::front_inserter(mailbox_));
+        mailbox_.put_back(std::move(posts));
         return;
       }
     }
@@ -178,7 +170,7 @@ void Loop::wait_for_room() {
   });
 }
 
-std::vector<Loop::Post> Loop::take_posts() {
+std::vector<Post> Loop::take_posts() {
   Duration nap = kLongestNap;
   if (const auto due = core_->next_due()) {
     nap = std::clamp<Duration>(*due - ports_.clock().mono, Duration::zero(), kLongestNap);
@@ -186,15 +178,7 @@ std::vector<Loop::Post> Loop::take_posts() {
   if (is_outdated_) nap = std::min<Duration>(nap, kSnapshotInterval);
   std::unique_lock lock(mutex_);
   wake_.wait_for(lock, nap, [this] { return !mailbox_.empty() || stopping_; });
-  const std::size_t count = std::min(mailbox_.size(), limits_.turn);
-  std::vector<Post> posts;
-  posts.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    posts.push_back(std::move(mailbox_.front()));
-    mailbox_.pop_front();
-    if (posts.back().on_reply) --commands_waiting_;
-  }
-  return posts;
+  return mailbox_.take(limits_.turn);
 }
 
 void Loop::play_turn(std::vector<Post> posts) {

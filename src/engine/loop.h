@@ -24,13 +24,12 @@
 
 #include "base/result.h"
 #include "engine/core.h"
+#include "engine/mailbox.h"
 #include "engine/snapshot.h"
 #include "model/effect.h"
 #include "model/input.h"
 
 namespace mainstay::engine {
-
-using OnReply = std::function<void(Result<model::ReplyBody>)>;
 
 /// What one turn wants kept, and what to call when it is durable.
 struct Turn {
@@ -76,19 +75,21 @@ class Loop {
   /// answer.
   void storage_changed(const model::StorageChanged& change);
 
+  struct Counters {
+    /// Inputs that wait for the loop.
+    std::size_t waiting = 0;
+    std::uint64_t dropped_progress = 0;
+  };
+  Counters counters() const;
+
   /// The newest published picture; never null.
   std::shared_ptr<const Snapshot> snapshot() const;
 
  private:
-  struct Post {
-    model::Input input;
-    OnReply on_reply;
-  };
   struct Release;
 
   void run();
   std::vector<Post> take_posts();
-  std::vector<Post> take_commands();
   void play_turn(std::vector<Post> posts);
   void give(model::Outbox out);
   void finish(const std::shared_ptr<Release>& release);
@@ -99,10 +100,9 @@ class Loop {
   Ports ports_;
   Limits limits_;
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards these, up to storage_stuck_
   std::condition_variable wake_;
-  std::deque<Post> mailbox_;
-  std::size_t commands_waiting_ = 0;
+  Mailbox mailbox_;
   bool stopping_ = false;
   bool storage_stuck_ = false;
 

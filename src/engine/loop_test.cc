@@ -255,6 +255,20 @@ TEST_F(LoopTest, AFullMailboxRefusesAtOnce) {
   loop->stop(kPatience);
 }
 
+TEST_F(LoopTest, C7ProgressToldWhileTheDiskDoesNotAnswerTakesNoMoreRoom) {
+  auto loop = make({65'536, 4'096, 1});
+  auto in_flight = submit(*loop);
+  ASSERT_TRUE(store_.wait_held(1));
+  model::AttemptProgress progress;
+  progress.agent = "echo";
+  for (int i = 0; i < 100'000; ++i) loop->fact(progress);
+  EXPECT_LE(loop->counters().waiting, 2U) << "one of them, or two when the loop had one in hand";
+  EXPECT_EQ(loop->counters().dropped_progress, 0U);
+  store_.let_go();
+  EXPECT_TRUE(value(in_flight).has_value());
+  loop->stop(kPatience);
+}
+
 TEST_F(LoopTest, StopAnswersEverybody) {
   auto loop = make({65'536, 4'096, 1});
   auto in_flight = submit(*loop);

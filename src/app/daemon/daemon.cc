@@ -477,6 +477,10 @@ void Daemon::append_metrics(std::string& out) const {
   add("mainstay_store_reopens_total", "Reopenings of the database after an error of the disk",
       store.reopens);
   add("mainstay_store_waiting_changes", "Changes that wait for a commit", store.waiting_changes);
+  const engine::Loop::Counters loop = loop_->counters();
+  add("mainstay_loop_waiting", "Inputs that wait for the control loop", loop.waiting);
+  add("mainstay_loop_dropped_progress_total", "Progress of attempts that found no room to wait",
+      loop.dropped_progress);
   add("mainstay_node_processes_started_total", "Processes started", node.processes_started);
   add("mainstay_node_log_lines_total", "Lines read from agents", node.log_lines);
   add("mainstay_node_truncated_lines_total", "Lines cut at the limit", node.truncated_lines);
