@@ -230,3 +230,39 @@ def test_c7_a_disk_that_does_not_answer_degrades_the_service_and_nothing_else(
     assert fleet.wait_work(fleet.submit("echo", {"n": 2}))["state"] == "succeeded"
     after = fleet.agents()["worker"]
     assert after["pid"] == agent["pid"] and after["restarts"] == 0
+
+
+RUNS = """
+pipelines:
+  one:
+    version: 1
+    stages:
+      say: {capability: echo}
+"""
+
+
+def test_c7_who_follows_logs_while_rows_cannot_be_read_holds_up_nobody(
+        project: FleetProject, disk: FaultyDisk):
+    project.python_fleet(pipelines=RUNS)
+    project.up(env=disk.env)
+    project.wait_agents()
+    run = project.api("POST", "/v1/runs", {"pipeline": "one", "input": {}})["id"]
+    project.wait_run(run)
+    host, port = project.daemon_info()["http_address"].rsplit(":", 1)
+    request = (f"GET /v1/logs?follow=true&run={run} HTTP/1.1\r\nHost: localhost\r\n"
+               f"Authorization: Bearer {project.token()}\r\n\r\n").encode()
+    disk.stall(READ, "mainstay.db")
+    followers = [socket.create_connection((host, int(port)), 10) for _ in range(8)]
+    try:
+        for follower in followers:
+            follower.sendall(request)
+        for follower in followers:
+            assert follower.recv(15) == b"HTTP/1.1 200 OK", "its stream is open"
+        for _ in range(8):
+            assert project.raw("GET", "/healthz", seconds=10)[0] == 200
+        disk.mend()
+        wait_until(lambda: is_ready(project), 20, "full service")
+    finally:
+        disk.mend()
+        for follower in followers:
+            follower.close()

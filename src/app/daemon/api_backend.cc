@@ -219,14 +219,17 @@ void ApiBackend::tail_logs(api::LogQuery query, api::OnResult<std::vector<std::s
 std::unique_ptr<api::Subscription> ApiBackend::follow_logs(
     api::LogQuery query, std::function<void(const std::string&)> on_line,
     std::function<void(const Error&)> on_end) {
-  auto db = parts_.store.open_reader();
-  auto place = db ? log_place(*db, query) : Result<std::string>(std::move(db).error());
-  if (!place) {
-    on_end(place.error());
-    return std::make_unique<HeldSubscription>(nullptr);
-  }
-  return std::make_unique<HeldSubscription>(followers_.follow(
-      *place, filter_of(query), static_cast<std::size_t>(query.lines), std::move(on_line)));
+  auto follower =
+      std::make_shared<LateFollower>(filter_of(query), static_cast<std::size_t>(query.lines),
+                                     std::move(on_line), std::move(on_end));
+  auto handle = std::make_unique<HeldSubscription>(LateFollower::handle_of(follower));
+  // Like every read of rows, not on the caller's thread: it serves others too.
+  parts_.reader.read<std::string>(
+      [this, query = std::move(query)](SqliteConnection& db) { return log_place(db, query); },
+      [this, follower = std::move(follower)](Result<std::string> place) {
+        follower->found(followers_, std::move(place));
+      });
+  return handle;
 }
 
 }  // namespace mainstay::app

@@ -80,4 +80,26 @@ void LogFollowers::run() {
   }
 }
 
+std::shared_ptr<void> LateFollower::handle_of(std::shared_ptr<LateFollower> follower) {
+  void* const place = follower.get();
+  return {place, [follower = std::move(follower)](void*) { follower->end(); }};
+}
+
+void LateFollower::found(LogFollowers& followers, Result<std::string> place) {
+  std::lock_guard lock(mutex_);
+  if (ended_) return;
+  if (!place) return on_end_(place.error());
+  follower_ = followers.follow(std::move(*place), filter_, lines_, on_line_);
+}
+
+void LateFollower::end() {
+  std::shared_ptr<void> follower;
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+    follower.swap(follower_);
+  }
+  follower.reset();  // waits for a line under way, which must not wait for us
+}
+
 }  // namespace mainstay::app
