@@ -20,6 +20,7 @@ constexpr std::array kAll{
     &kWorkTimeout.decl,
     &kWorkIdleTimeout.decl,
     &kWorkMaxQueued.decl,
+    &kWorkMaxOpenInput.decl,
     &kWorkRetryMaxAttempts.decl,
     &kWorkRetryBackoffMin.decl,
     &kWorkRetryBackoffMax.decl,

@@ -122,6 +122,16 @@ inline constexpr Setting<std::int64_t> kWorkMaxQueued{
      .max = "10000000",
      .doc = "Work items that may wait at a time; more are refused with 429."}};
 
+inline constexpr Setting<std::uint64_t> kWorkMaxOpenInput{
+    {.key = "work.max_open_input",
+     .type = SettingType::size,
+     .fallback = "1GiB",
+     .min = "64MiB",
+     .max = "1TiB",
+     .doc =
+         "Inputs, together, of work items and runs that have not ended: they are kept in memory. "
+         "More are refused with 429."}};
+
 inline constexpr Setting<std::int64_t> kWorkRetryMaxAttempts{
     {.key = "work.retry.max_attempts",
      .type = SettingType::integer,

@@ -92,6 +92,51 @@ TEST(Submit, RefusesWhenTheQueueIsFull) {
   EXPECT_TRUE(rig.submit(item("a")));
 }
 
+TEST(Submit, RefusesWhenTheInputsOfOpenItemsAreTooMuch) {
+  WorkSettings settings;
+  settings.max_open_input = 1'000;
+  Rig rig(settings);
+  rig.add_agent("a", {"a"});
+  model::WorkSpec large = item("a");
+  large.input = model::Payload::of("\"" + std::string(598, 'x') + "\"");
+  const auto first = rig.submit(large);
+  ASSERT_TRUE(first);
+  const auto refused = rig.submit(large);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::overloaded);
+  EXPECT_TRUE(refused.error().retryable());
+  EXPECT_THAT(refused.error().message(), HasSubstr("work.max_open_input"));
+  EXPECT_TRUE(rig.submit(item("a"))) << "a small one fits";
+  ASSERT_TRUE(rig.cancel(first->id));
+  EXPECT_TRUE(rig.submit(large)) << "there is room again";
+}
+
+TEST(Submit, InputsOfOpenRunsCountToo) {
+  WorkSettings settings;
+  settings.max_open_input = 1'000;
+  Rig rig(settings);
+  model::StageSpec stage;
+  stage.name = "one";
+  stage.capability = "a";
+  auto pipeline = std::make_shared<model::PipelineSpec>();
+  pipeline->name = "p";
+  pipeline->stages = {stage};
+  rig.pipelines = {pipeline};
+  rig.add_agent("a", {"a"});
+  model::StartRun asked;
+  asked.pipeline = "p";
+  asked.input = model::Payload::of("\"" + std::string(598, 'x') + "\"");
+  const auto first = rig.start(asked);
+  ASSERT_TRUE(first) << first.error().to_text();
+  EXPECT_EQ(rig.start(asked).error().code(), Code::overloaded);
+  model::WorkSpec large = item("a");
+  large.input = asked.input;
+  EXPECT_EQ(rig.submit(large).error().code(), Code::overloaded);
+  ASSERT_TRUE(rig.cancel(first->id));
+  rig.settle();
+  EXPECT_TRUE(rig.start(asked)) << "there is room again";
+}
+
 model::WorkSpec keyed(std::string key, std::string sha) {
   model::WorkSpec spec = item("a");
   spec.idempotency_key = std::move(key);

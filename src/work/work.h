@@ -83,6 +83,7 @@ class Work {
   Result<void> check_room(const model::StorageChanged& storage) const;
   Result<void> check_offered(const std::string& capability, std::string_view where,
                              const fleet::Directory& directory) const;
+  Result<void> check_open_input(const model::Payload& more) const;
   Result<void> check_start(const model::StartRun& start, const model::PipelineSpec& pipeline,
                            const fleet::Directory& directory) const;
   std::optional<Result<model::ReplyBody>> known_answer(const model::SubmitWork& submit);

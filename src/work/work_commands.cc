@@ -52,6 +52,17 @@ Result<void> Work::check_room(const model::StorageChanged& storage) const {
   return {};
 }
 
+Result<void> Work::check_open_input(const model::Payload& more) const {
+  const std::uint64_t open = items_.input_bytes() + runs_.input_bytes();
+  const std::size_t size = more.view().size();
+  if (open + size <= settings_.max_open_input) return {};
+  return Error(Code::overloaded,
+               fmt::format("input: {} bytes more than the {} of the items and runs that have not "
+                           "ended, the limit (work.max_open_input) is {}",
+                           size, open, settings_.max_open_input))
+      .with("field", "input");
+}
+
 Result<void> Work::check_offered(const std::string& capability, std::string_view where,
                                  const fleet::Directory& directory) const {
   if (directory.offered(capability)) return {};
@@ -103,6 +114,7 @@ Result<model::ReplyBody> Work::submit(const model::SubmitWork& asked,
                  fmt::format("{} items are waiting, the limit (work.max_queued) is {}",
                              queued() + delayed(), settings_.max_queued));
   }
+  if (auto ok = check_open_input(spec->input); !ok) return std::move(ok).error();
   spec->id = model::WorkId::make(ids_, now.wall);
   const Item& item = items_.accept(std::move(spec), 0, now, out);
   return model::ReplyBody(model::WorkAccepted{item.spec->id, item.state, false});
@@ -147,6 +159,7 @@ Result<void> Work::check_start(const model::StartRun& asked, const model::Pipeli
         fmt::format("pipelines.{}.stages.{}.capability", asked.pipeline, stage.name);
     if (auto ok = check_offered(stage.capability, where, directory); !ok) return ok;
   }
+  if (auto ok = check_open_input(asked.input); !ok) return ok;
   if (open_runs() < kMaxOpenRuns && queued() + delayed() < settings_.max_queued) return {};
   return Error(Code::overloaded, fmt::format("{} runs are open and {} items are waiting",
                                              open_runs(), queued() + delayed()));

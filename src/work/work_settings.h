@@ -18,6 +18,8 @@ struct WorkSettings {
   model::RetryPolicy default_retry;
   /// Items that may wait (queued and delayed) before new ones are refused as overloaded.
   std::int64_t max_queued = 1'000'000;
+  /// Bytes of the inputs of open items and runs, beyond which new ones are refused as overloaded.
+  std::uint64_t max_open_input = std::uint64_t{1} << 30U;
   /// The phases that items may name.
   std::vector<std::string> phases;
 };

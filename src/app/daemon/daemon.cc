@@ -37,6 +37,7 @@ work::WorkSettings work_settings(const config::Settings& settings) {
   out.default_retry.backoff_min = settings.get(config::kWorkRetryBackoffMin);
   out.default_retry.backoff_max = settings.get(config::kWorkRetryBackoffMax);
   out.max_queued = settings.get(config::kWorkMaxQueued);
+  out.max_open_input = settings.get(config::kWorkMaxOpenInput);
   out.phases = settings.get(config::kWorkPhases);
   return out;
 }

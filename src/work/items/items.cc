@@ -75,6 +75,7 @@ Item& Items::insert(std::shared_ptr<const model::WorkSpec> spec, int step_number
   item.queue = &queue->second;
   if (spec->deadline) item.deadline = to_mono(*spec->deadline, now);
   item.spec = std::move(spec);
+  if (!item.spec->step) input_bytes_ += item.spec->input.view().size();
   keys_.open(item.spec->idempotency_key, item.spec->request_sha256, item.spec->id);
   // Not in any count yet: queued is entered by the first set_state().
   item.state = model::WorkState::cancelled;
@@ -196,6 +197,7 @@ void Items::end(Item& item, model::WorkState state, model::Payload output, model
   }
   keys_.end(item.spec->idempotency_key, item.spec->id, state, now.mono);
   --counts_[static_cast<std::size_t>(state)];
+  if (!item.spec->step) input_bytes_ -= item.spec->input.view().size();
   const model::WorkId id = item.spec->id;
   items_.erase(id);
 }

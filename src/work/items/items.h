@@ -90,6 +90,8 @@ class Items {
   std::int64_t delayed() const { return count(model::WorkState::delayed); }
   std::int64_t running() const { return count(model::WorkState::running); }
   std::size_t stopping() const { return leases_.stopping(); }
+  /// Bytes of the inputs of open items; those of a run's items count with their run.
+  std::uint64_t input_bytes() const { return input_bytes_; }
 
  private:
   /// How an attempt ended without success.
@@ -151,6 +153,7 @@ class Items {
   StaleResults stale_results_;
   Keys keys_;
   std::array<std::int64_t, 7> counts_{};  // by state
+  std::uint64_t input_bytes_ = 0;
   std::vector<ItemNews> news_;
   std::vector<AttemptReport> reports_;
 };

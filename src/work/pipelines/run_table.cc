@@ -10,6 +10,7 @@ void RunTable::start(std::shared_ptr<const model::RunSpec> spec, std::string_vie
   const model::RunId id = spec->id;
   Run& run = *runs_.emplace(id, std::make_unique<Run>(std::move(spec))).first->second;
   keys_.open(run.spec().idempotency_key, run.spec().request_sha256, id);
+  input_bytes_ += run.spec().input.view().size();
   run.begin(caller_span, context);
   if (run.deadline() != kNever) deadlines_.set(id, run.deadline());
   run.advance(context);
@@ -20,6 +21,7 @@ Run& RunTable::restore(const model::RecoveredRun& recovered, Now now) {
   const model::RunId id = recovered.spec->id;
   Run& run = *runs_.emplace(id, std::make_unique<Run>(recovered.spec)).first->second;
   keys_.open(run.spec().idempotency_key, run.spec().request_sha256, id);
+  input_bytes_ += run.spec().input.view().size();
   run.restore(recovered, now);
   if (run.deadline() != kNever) deadlines_.set(id, run.deadline());
   return run;
@@ -91,6 +93,7 @@ void RunTable::settle(Run& run, Now now) {
   deadlines_.cancel(id);
   unfinished_.erase(id);
   keys_.end(run.spec().idempotency_key, id, run.state(), now.mono);
+  input_bytes_ -= run.spec().input.view().size();
   runs_.erase(id);
 }
 

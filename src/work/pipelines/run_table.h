@@ -44,12 +44,15 @@ class RunTable {
 
   const Keys& keys() const { return keys_; }
   std::int64_t open_runs() const { return static_cast<std::int64_t>(runs_.size()); }
+  /// Bytes of the inputs of open runs.
+  std::uint64_t input_bytes() const { return input_bytes_; }
 
  private:
   /// After each call into a run: forgets it when it is over, remembers what it still wants.
   void settle(Run& run, Now now);
 
   std::map<model::RunId, std::unique_ptr<Run>> runs_;
+  std::uint64_t input_bytes_ = 0;
   base::TimerQueue<model::RunId> deadlines_;
   std::set<model::RunId> unfinished_;  // has_more()
   std::set<model::RunId> changed_;
