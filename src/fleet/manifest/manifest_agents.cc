@@ -1,9 +1,16 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 
+#include "base/enum_text.h"
 #include "base/text.h"
 #include "fleet/manifest/manifest_draft.h"
+
+// The kinds of agents that the fleet file may name.
+MS_ENUM_TEXT(fleet, FileKind, link, exec)
 
 namespace mainstay::fleet {
 namespace {
@@ -137,12 +144,32 @@ void refuse_for_exec(Fields& fields, std::string_view key) {
   }
 }
 
+/// Kinds that people ask for, and what there is instead.
+constexpr std::pair<std::string_view, std::string_view> kOtherKinds[] = {
+    {"external", "external agents register over the API (`mainstay agents register`)"},
+    {"http", "agents behind HTTP are served by a later version"},
+    {"a2a", "A2A agents are served by a later version"},
+    {"mcp", "MCP servers are served by a later version"},
+};
+
+/// false: a kind that the fleet file cannot have in this version; it was refused by name.
+bool read_kind(Fields& fields, model::AgentKind& kind) {
+  if (const YamlNode* node = fields.find("kind")) {
+    for (const auto& [name, instead] : kOtherKinds) {
+      if (node->text != name) continue;
+      fields.error(node->at, "kind",
+                   fmt::format("expected link or exec, got \"{}\"; {}", name, instead));
+      return false;
+    }
+  }
+  FileKind read = FileKind::link;
+  fields.choice("kind", read);
+  kind = read == FileKind::exec ? model::AgentKind::exec : model::AgentKind::link;
+  return true;
+}
+
 void check_kind(Fields& fields, const AgentDraft& draft) {
   const model::AgentSpec& spec = draft.spec;
-  if (spec.kind == model::AgentKind::external) {
-    fields.error(fields.find("kind")->at, "kind",
-                 "expected link or exec, got \"external\"; external agents register over the API");
-  }
   if (spec.kind != model::AgentKind::exec) return;
   refuse_for_exec(fields, "restart");
   refuse_for_exec(fields, "health");
@@ -161,8 +188,11 @@ AgentDraft read_agent(const config::YamlEntry& entry, const ManifestContext& con
   Fields fields(entry.value, entry.key_at, draft.path(), context);
   if (!fields.usable()) return draft;
   model::AgentSpec& spec = draft.spec;
-  fields.choice("kind", spec.kind);
-  if (fields.require("command", "a list of words such as [python3, a.py]") != nullptr) {
+  // What else belongs to an agent of a later version is not ours to judge.
+  const bool ours = read_kind(fields, spec.kind);
+  if (!ours) {
+    fields.find("command");
+  } else if (fields.require("command", "a list of words such as [python3, a.py]") != nullptr) {
     fields.words("command", spec.command, draft.command_at);
   }
   fields.text("working_dir", spec.working_dir);
@@ -177,6 +207,7 @@ AgentDraft read_agent(const config::YamlEntry& entry, const ManifestContext& con
   fields.section("restart", [&](Fields& inner) { read_restart(inner, spec.restart); });
   fields.section("health", [&](Fields& inner) { read_health(inner, spec.health); });
   fields.duration("stop_grace", spec.stop_grace, {Duration(0), hours(1)});
+  if (!ours) return draft;
   check_kind(fields, draft);
   fields.finish(kUnserved);
   return draft;

@@ -190,9 +190,17 @@ TEST(Manifest, RefusesWrongAgentFields) {
   EXPECT_THAT(agent_errors("replicas: two"), HasSubstr("got \"two\""));
   EXPECT_THAT(agent_errors("replicas: 1.0"), HasSubstr("got the number 1.0"));
   EXPECT_THAT(agent_errors("kind: exce, capabilities: [c]"),
-              HasSubstr("expected one of link, exec, external, got \"exce\"; did you mean "
+              HasSubstr("expected one of link, exec, got \"exce\"; did you mean "
                         "\"exec\"?"));
-  EXPECT_THAT(agent_errors("kind: external"), HasSubstr("register over the API"));
+  EXPECT_EQ(
+      errors_of("agents:\n  a: {kind: external, endpoint: \"http://a\"}\n"),
+      "fleet.yaml:2:13: agents.a.kind: expected link or exec, got \"external\"; external agents "
+      "register over the API (`mainstay agents register`)\n")
+      << "and nothing about a command";
+  EXPECT_THAT(agent_errors("kind: http, endpoint: \"http://a\""), HasSubstr("by a later version"));
+  EXPECT_THAT(errors_of("agents: {a: {kind: http, capabilities: [c]}}\n"
+                        "pipelines: {p: {stages: {s: {capability: c}}}}\n"),
+              testing::Not(HasSubstr("no agent offers")));
   EXPECT_THAT(agent_errors("kind: exec"), HasSubstr("expected at least one for kind exec"));
   EXPECT_THAT(agent_errors("kind: exec, capabilities: [c], restart: {policy: always}"),
               HasSubstr("has no meaning for kind exec"));
