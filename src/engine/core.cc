@@ -110,7 +110,8 @@ std::optional<Mono> Core::next_due() const {
 void Core::tell_work_of_agents(Now now, model::Outbox& out) {
   for (const fleet::AgentChange& change : fleet_.take_changes()) {
     if (change.kind != fleet::AgentChangeKind::lost) continue;
-    work_.agent_lost(change.agent, change.incarnation, change.reason, fleet_.directory(), now, out);
+    const work::AgentLoss loss{change.agent, change.incarnation, change.reason, change.orderly};
+    work_.agent_lost(loss, fleet_.directory(), now, out);
   }
 }
 

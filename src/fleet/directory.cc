@@ -101,6 +101,7 @@ void Directory::begin_incarnation(const model::AgentName& name, model::Incarnati
   found->view.busy = 0;
   found->view.slots = std::max(1, found->view.spec->concurrency);
   found->view.assignable = false;
+  found->view.stopping = false;
   unserve(*found);
   serve(*found, found->view.spec->capabilities);
 }
@@ -135,6 +136,10 @@ void Directory::set_assignable(const model::AgentName& name, bool assignable) {
   if (found == nullptr) return;
   found->view.assignable = assignable;
   recount(*found);
+}
+
+void Directory::set_stopping(const model::AgentName& name) {
+  if (Entry* found = entry(name)) found->view.stopping = true;
 }
 
 Directory::Entry* Directory::entry(const model::AgentName& name) {

@@ -34,6 +34,8 @@ struct AgentView {
   std::uint64_t signs = 0;
   /// May be given work now (a free slot set aside).
   bool assignable = false;
+  /// It was asked to stop: attempts that it gives up from here on are not to be blamed on items.
+  bool stopping = false;
 };
 
 class Directory {
@@ -71,6 +73,8 @@ class Directory {
   void set_sdk(const model::AgentName& name, const std::string& sdk);
   void clear_link(const model::AgentName& name);
   void set_assignable(const model::AgentName& name, bool assignable);
+  /// Until the next incarnation.
+  void set_stopping(const model::AgentName& name);
 
  private:
   struct Group;

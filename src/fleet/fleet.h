@@ -34,6 +34,8 @@ struct AgentChange {
   model::Incarnation incarnation = 0;
   AgentChangeKind kind = AgentChangeKind::available;
   std::string reason;
+  /// lost: because the operator stops it. What it held did nothing wrong.
+  bool orderly = false;
 };
 
 class Fleet {

@@ -55,6 +55,48 @@ TEST(FleetStop, DependantsFirstDrainThenTermAndOneReplyAtTheEnd) {
   EXPECT_FALSE(rig.fleet->next_due() && *rig.fleet->next_due() > rig.now.mono + seconds(1));
 }
 
+/// What an agent holds when the operator stops it is no failure of the items.
+TEST(FleetStop, WhatAnAgentHoldsThenIsLostInOrder) {
+  StopRig rig;
+  rig.fleet->directory().take("lint");
+  rig.command(model::StopFleet{});
+  EXPECT_TRUE(rig.fleet->directory().find("report")->stopping);
+  EXPECT_FALSE(rig.fleet->directory().find("scout")->stopping) << "its turn has not come";
+  rig.move(seconds(5));
+  rig.exited("report", exit_signal(SIGKILL));
+  EXPECT_EQ(rig.losses(), (std::vector<std::string>{"report/1 in order"}));
+  rig.exited("scout", exit_code(0));
+  EXPECT_EQ(rig.losses(), (std::vector<std::string>{"scout/1 in order"}))
+      << "it ended by itself, as it was asked to";
+  rig.move(seconds(10));
+  EXPECT_EQ(rig.losses(), (std::vector<std::string>{"lint/1 in order"}));
+}
+
+TEST(FleetStop, ACrashWhileItDrainsIsStillACrash) {
+  StopRig rig;
+  rig.command(model::StopFleet{});
+  rig.exited("report", exit_signal(SIGSEGV));
+  EXPECT_THAT(rig.losses(), Contains("report/1"));
+}
+
+TEST(FleetStop, ACrashBeforeItsTurnIsStillACrash) {
+  StopRig rig;
+  rig.command(model::StopFleet{});
+  rig.exited("scout", exit_code(0));
+  EXPECT_THAT(rig.losses(), Contains("scout/1"));
+}
+
+/// The daemon died in the middle of a stop; the next one finishes it.
+TEST(FleetStop, AStopThatTheNextDaemonFinishesIsInOrder) {
+  StopRig rig;
+  rig.command(model::StopFleet{});
+  rig.restart_daemon();
+  rig.command(StopRig::load());
+  rig.losses();
+  rig.fact(model::AdoptionFinished{"report", 1, std::nullopt});
+  EXPECT_THAT(rig.losses(), Contains("report/1 in order"));
+}
+
 TEST(FleetStop, WithNothingRunningAnswersAtOnce) {
   Rig rig;
   rig.command(model::StopFleet{});

@@ -147,6 +147,16 @@ struct Rig {
     }
     return found;
   }
+  /// Whose attempts were lost since the last call; `name/incarnation in order` in a stop.
+  std::vector<std::string> losses() {
+    std::vector<std::string> found;
+    for (const AgentChange& change : fleet->take_changes()) {
+      if (change.kind != AgentChangeKind::lost) continue;
+      found.push_back(change.agent + "/" + std::to_string(change.incarnation) +
+                      (change.orderly ? " in order" : ""));
+    }
+    return found;
+  }
   /// The rows of this fleet in a new daemon.
   void restart_daemon() {
     const std::vector<model::AgentStatus> rows = fleet->statuses();

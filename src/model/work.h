@@ -100,8 +100,9 @@ struct WorkStatus {
   WorkState state = WorkState::queued;
   /// Of the newest attempt; 0 before the first.
   Epoch epoch = 0;
-  /// Attempts that count against RetryPolicy::max_attempts. A lease given back unstarted, or lost
-  /// because the daemon itself went away with the command agent's process, does not count.
+  /// Attempts that count against RetryPolicy::max_attempts. A lease given back unstarted, lost
+  /// because the daemon itself went away with the command agent's process, or interrupted by a stop
+  /// of the fleet, does not count.
   int attempts_used = 0;
   /// The agent of the newest attempt.
   AgentName agent;

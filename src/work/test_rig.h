@@ -163,7 +163,13 @@ class Rig {
   void restart_agent(const std::string& name) {
     const model::Incarnation old = incarnations[name]++;
     directory->begin_incarnation(name, incarnations[name]);
-    work->agent_lost(name, old, "killed by signal 9", *directory, now, out);
+    work->agent_lost({name, old, "killed by signal 9", false}, *directory, now, out);
+  }
+  /// The operator stops it, and what it held is not done when its process is gone.
+  void stop_agent(const std::string& name) {
+    directory->set_stopping(name);
+    directory->set_assignable(name, false);
+    work->agent_lost({name, incarnations[name], "the fleet stops", true}, *directory, now, out);
   }
 
   Result<model::WorkAccepted> submit(model::WorkSpec spec,

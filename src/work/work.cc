@@ -85,10 +85,9 @@ void Work::on(const model::AttemptProgress& progress, fleet::Directory& director
   items_.on(progress, directory, now);
 }
 
-void Work::agent_lost(const model::AgentName& agent, model::Incarnation incarnation,
-                      const std::string& reason, fleet::Directory& directory, Now now,
+void Work::agent_lost(const AgentLoss& loss, fleet::Directory& directory, Now now,
                       model::Outbox& out) {
-  items_.agent_lost(agent, incarnation, reason, directory, now, out);
+  items_.agent_lost(loss, directory, now, out);
   RunContext run_context = context(now, out);
   runs_.take_news(run_context);
 }

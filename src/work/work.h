@@ -54,10 +54,7 @@ class Work {
   void on(const model::AttemptFinished& finished, fleet::Directory& directory, Now now,
           model::Outbox& out);
   void on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now);
-  /// This start of the agent, and any before it, is gone.
-  void agent_lost(const model::AgentName& agent, model::Incarnation incarnation,
-                  const std::string& reason, fleet::Directory& directory, Now now,
-                  model::Outbox& out);
+  void agent_lost(const AgentLoss& loss, fleet::Directory& directory, Now now, model::Outbox& out);
   /// Attempts that the agent does not hold never arrived: they wait again and do not count.
   void link_opened(const model::LinkOpened& opened, fleet::Directory& directory, Now now,
                    model::Outbox& out);

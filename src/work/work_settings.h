@@ -24,6 +24,15 @@ struct WorkSettings {
   std::vector<std::string> phases;
 };
 
+/// A start of an agent, and any before it, is gone.
+struct AgentLoss {
+  model::AgentName agent;
+  model::Incarnation incarnation = 0;
+  std::string reason;
+  /// The operator stops it: what it held goes back and does not count.
+  bool orderly = false;
+};
+
 /// How an attempt ended, for the health of its agent.
 struct AttemptReport {
   model::AgentName agent;

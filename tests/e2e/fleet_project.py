@@ -223,6 +223,12 @@ agents:
         return wait_until(
             lambda: self.finished(f"/v1/work/{work_id}?wait=5s"), seconds, f"item {work_id}")
 
+    def wait_state(self, work_id: str, state: str, seconds: float = 30) -> dict:
+        def there() -> Optional[dict]:
+            item = self.api("GET", f"/v1/work/{work_id}")
+            return item if item["state"] == state else None
+        return wait_until(there, seconds, f"item {work_id} {state}; log:\n{self.log_text()}")
+
     def wait_run(self, run_id: str, seconds: float = 60) -> dict:
         return wait_until(
             lambda: self.finished(f"/v1/runs/{run_id}?wait=5s"), seconds, f"run {run_id}")

@@ -40,6 +40,8 @@ struct Agent {
   std::string link_reason;
   /// Adopting in order to kill it: its spec has changed, or it was being stopped.
   bool discard = false;
+  /// ... the latter: the stop that the operator asked for before the daemon's restart is finished.
+  bool discard_is_stop = false;
   std::string kill_reason;
   bool was_ready = false;
   Mono ready_at{};
@@ -56,11 +58,17 @@ struct Agent {
   /// Its turn has come: everything that depends on it is gone.
   bool stop_begun = false;
   Mono stop_deadline{};
+  /// StopProcess was given out: whatever ends the process from here on, it was asked for.
+  bool told_to_end = false;
 
   std::string failed_needs;
   /// The row differs from what was last given out in something that is no transition.
   bool row_dirty = false;
 
+  /// Its process ends because the operator stops it, and not by itself.
+  bool ends_as_asked(bool clean_exit) const {
+    return stop_begun && kill_reason.empty() && (told_to_end || clean_exit);
+  }
   bool is_exec() const { return spec->kind == model::AgentKind::exec; }
   bool may_have_process() const {
     return phase == Phase::adopting || phase == Phase::launching || phase == Phase::running;

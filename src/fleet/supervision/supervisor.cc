@@ -99,8 +99,9 @@ void Supervisor::settle_earlier(Agent& agent, const model::AgentStatus& row, Tur
     return;
   }
   agent.phase = Phase::adopting;
-  agent.discard = agent.is_exec() || row.spec_digest != spec_digest(*agent.spec) ||
-                  row.state == AgentState::draining;
+  agent.discard_is_stop = row.state == AgentState::draining;
+  agent.discard =
+      agent.is_exec() || row.spec_digest != spec_digest(*agent.spec) || agent.discard_is_stop;
   agent.was_ready = row.state != AgentState::starting;
   agent.ready_at = turn.now.mono;
   transition(agent, AgentState::starting,

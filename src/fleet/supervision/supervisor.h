@@ -88,6 +88,8 @@ class Supervisor {
   void drain_over(Agent& agent, Turn& turn);
   /// The start is over: its process is gone, or was never made.
   void start_over(Agent& agent, bool failure, bool permanent, const std::string& cause, Turn& turn);
+  /// SIGTERM, and the kill at the end of the stop's grace.
+  void tell_to_end(Agent& agent, Turn& turn);
   void end(Agent& agent, model::AgentState state, std::string reason, Turn& turn);
   void adopted(Agent& agent, const model::ProcessIdentity& process, Turn& turn);
 
@@ -99,7 +101,8 @@ class Supervisor {
   void watch_progress(const Agent& agent, Turn& turn);
   void check_progress(Agent& agent, Turn& turn);
   void lose_link(Agent& agent);
-  void tell_lost(Agent& agent, const std::string& reason);
+  /// `orderly`: the operator stops it, so what it held is no failure of the items.
+  void tell_lost(Agent& agent, const std::string& reason, bool orderly = false);
   /// Judges a living agent anew.
   void refresh(Agent& agent, Turn& turn);
   void transition(Agent& agent, model::AgentState state, std::string reason, Turn& turn);

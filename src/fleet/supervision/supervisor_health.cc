@@ -108,10 +108,11 @@ void Supervisor::lose_link(Agent& agent) {
   directory_.clear_link(agent.status.name);
 }
 
-void Supervisor::tell_lost(Agent& agent, const std::string& reason) {
+void Supervisor::tell_lost(Agent& agent, const std::string& reason, bool orderly) {
   if (std::exchange(agent.lost_told, true)) return;
   sync_assignable(agent);
-  changes_.push_back({agent.status.name, agent.status.incarnation, AgentChangeKind::lost, reason});
+  changes_.push_back(
+      {agent.status.name, agent.status.incarnation, AgentChangeKind::lost, reason, orderly});
 }
 
 void Supervisor::note_outcome(const model::AgentName& name, bool ok, const std::string& error,

@@ -15,6 +15,16 @@ namespace mainstay::fleet {
 using model::AgentState;
 using model::RestartMode;
 
+namespace {
+
+/// Why what it held is lost, of one whose process was not found again after the daemon's restart.
+std::string loss_of_adopted(const Agent& agent) {
+  if (agent.discard_is_stop) return "it was being stopped when the daemon went away";
+  return agent.discard ? "its spec has changed" : "it ended while the daemon was away";
+}
+
+}  // namespace
+
 void Supervisor::begin_incarnation(Agent& agent) {
   ++agent.status.incarnation;
   agent.status.process.reset();
@@ -26,11 +36,13 @@ void Supervisor::begin_incarnation(Agent& agent) {
   agent.link = 0;
   agent.link_reason.clear();
   agent.discard = false;
+  agent.discard_is_stop = false;
   agent.kill_reason.clear();
   agent.was_ready = false;
   agent.stall_reason.clear();
   agent.failures_in_a_row = 0;
   agent.lost_told = false;
+  agent.told_to_end = false;
   directory_.begin_incarnation(agent.status.name, agent.status.incarnation);
 }
 
@@ -96,6 +108,7 @@ void Supervisor::on(const model::ProcessExited& fact, Turn turn) {
   journal_exited(*agent, cause, turn);
   // One that ends before it was ready did not start, whatever its exit code says.
   const bool failure = !fact.status.clean() || !agent->kill_reason.empty() || !agent->was_ready;
+  tell_lost(*agent, cause, agent->ends_as_asked(fact.status.clean()));
   start_over(*agent, failure, false, cause, turn);
   advance(turn);
 }
@@ -152,7 +165,7 @@ void Supervisor::kill(Agent& agent, std::string reason, Turn& turn) {
   disarm_all(agent);
   agent.kill_reason = std::move(reason);
   turn.out.effect(model::KillProcess{agent.status.name, agent.status.incarnation});
-  tell_lost(agent, agent.kill_reason);
+  tell_lost(agent, agent.kill_reason, agent.discard_is_stop);
   refresh(agent, turn);
 }
 
@@ -176,8 +189,8 @@ void Supervisor::on(const model::AdoptionFinished& fact, Turn turn) {
     // Its end was not seen: with no exit to judge, it is started anew and nothing is counted.
     lose_link(*agent);
     disarm_all(*agent);
-    tell_lost(*agent, agent->discard ? "it was killed: its spec has changed"
-                                     : "it ended while the daemon was away");
+    const bool asked = agent->discard_is_stop || agent->ends_as_asked(false);
+    tell_lost(*agent, loss_of_adopted(*agent), asked);
     agent->status.process.reset();
     agent->phase = Phase::waiting;
     agent->was_ready = false;
@@ -197,10 +210,9 @@ void Supervisor::adopted(Agent& agent, const model::ProcessIdentity& process, Tu
   agent.status.process = process;
   if (agent.discard || !agent.kill_reason.empty()) {
     // The kill that was asked for while it was being looked for may not have reached it.
-    kill(agent, agent.discard ? "its spec has changed" : agent.kill_reason, turn);
+    kill(agent, agent.discard ? loss_of_adopted(agent) : agent.kill_reason, turn);
   } else if (agent.stop_begun) {
-    turn.out.effect(model::StopProcess{agent.status.name, agent.status.incarnation,
-                                       std::max(Duration{0}, agent.stop_deadline - turn.now.mono)});
+    tell_to_end(agent, turn);
   } else if (agent.link == 0) {
     agent.link_reason = "the daemon was restarted; its link is not back yet";
     const model::HealthPolicy& health = agent.spec->health;
@@ -216,6 +228,7 @@ void Supervisor::begin_stop(Agent& agent, Turn& turn) {
   const Duration grace = agent.spec->stop_grace;
   agent.stop_begun = true;
   agent.stop_deadline = turn.now.mono + grace;
+  directory_.set_stopping(agent.status.name);
   switch (agent.phase) {
     case Phase::ended:
     case Phase::adopting:  // goes on when it is known what there is to stop
@@ -243,18 +256,20 @@ void Supervisor::begin_stop(Agent& agent, Turn& turn) {
     turn.out.effect(model::DrainAgent{agent.status.name, agent.link, grace / 2});
     arm(agent, Timer::drain, turn.now.mono + grace / 2);
   } else if (agent.kill_reason.empty()) {
-    turn.out.effect(model::StopProcess{agent.status.name, agent.status.incarnation, grace});
+    tell_to_end(agent, turn);
   }
 }
 
+void Supervisor::tell_to_end(Agent& agent, Turn& turn) {
+  agent.told_to_end = true;
+  turn.out.effect(model::StopProcess{agent.status.name, agent.status.incarnation,
+                                     std::max(Duration{0}, agent.stop_deadline - turn.now.mono)});
+}
+
 void Supervisor::drain_over(Agent& agent, Turn& turn) {
-  if (!agent.is_exec()) {
-    turn.out.effect(model::StopProcess{agent.status.name, agent.status.incarnation,
-                                       std::max(Duration{0}, agent.stop_deadline - turn.now.mono)});
-    return;
-  }
+  if (!agent.is_exec()) return tell_to_end(agent, turn);
   turn.out.effect(model::KillProcess{agent.status.name, agent.status.incarnation});
-  tell_lost(agent, "the fleet stops; its item did not finish in time");
+  tell_lost(agent, "the fleet stops; its item did not finish in time", true);
   end(agent, AgentState::stopped, "stopped on request; an item did not finish in time", turn);
 }
 

@@ -40,6 +40,56 @@ TEST(Agents, AnItemThatKillsItsAgentsEndsAsADeadLetter) {
   EXPECT_EQ(rig.status(id).attempts_used, 3);
 }
 
+TEST(Agents, WhatAStopInterruptsIsGivenBackUncounted) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  model::WorkSpec spec = item("a");
+  spec.retry.max_attempts = 1;
+  const auto id = rig.must_submit(spec);
+  rig.must_assign();
+  rig.stop_agent("a");
+  EXPECT_EQ(rig.status(id).state, WorkState::queued);
+  EXPECT_EQ(rig.status(id).attempts_used, 0);
+  EXPECT_EQ(rig.status(id).error->kind, FailureKind::agent_lost);
+  rig.restart_daemon();
+  rig.link("a");
+  const auto again = rig.must_assign();
+  EXPECT_EQ(again.work->id, id);
+  EXPECT_EQ(again.epoch, 2);
+  EXPECT_EQ(again.attempt, 1);
+}
+
+/// The agent's own word that its grace is over; any other failure is the handler's.
+TEST(Agents, WhatAStoppingAgentGivesUpDoesNotCountAndWhatFailsDoes) {
+  for (const bool given_up : {true, false}) {
+    Rig rig;
+    rig.add_agent("a", {"a"});
+    model::WorkSpec spec = item("a");
+    spec.retry.max_attempts = 1;
+    const auto id = rig.must_submit(spec);
+    const auto assign = rig.must_assign();
+    rig.directory->set_stopping("a");
+    model::AttemptOutcome outcome = failed();
+    if (given_up) outcome.error->code = "agent_lost";
+    rig.finish(assign, outcome);
+    EXPECT_EQ(rig.status(id).state, given_up ? WorkState::queued : WorkState::failed);
+    EXPECT_EQ(rig.status(id).attempts_used, given_up ? 0 : 1);
+  }
+}
+
+TEST(Agents, ThatItStopsByItselfIsNoExcuse) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  model::WorkSpec spec = item("a");
+  spec.retry.max_attempts = 1;
+  const auto id = rig.must_submit(spec);
+  const auto assign = rig.must_assign();
+  model::AttemptOutcome outcome = failed();
+  outcome.error->code = "agent_lost";
+  rig.finish(assign, outcome);
+  EXPECT_EQ(rig.status(id).state, WorkState::failed);
+}
+
 TEST(Agents, AttemptsThatTheLinkLostGoBackWithoutCounting) {
   Rig rig;
   rig.add_agent("a", {"a"}, 2);
@@ -134,7 +184,8 @@ TEST(Agents, LateNewsOfAnEarlierStartTouchesNothingOfTheLaterOne) {
   const auto stopped = rig.must_submit(item("a"));
   rig.must_assign();
   ASSERT_TRUE(rig.cancel(stopped));
-  rig.work->agent_lost("a", rig.incarnations["a"] - 1, "exited", *rig.directory, rig.now, rig.out);
+  rig.work->agent_lost({"a", rig.incarnations["a"] - 1, "exited", false}, *rig.directory, rig.now,
+                       rig.out);
   EXPECT_EQ(rig.status(id).state, WorkState::running);
   EXPECT_EQ(rig.work->stopping(), 1);
   EXPECT_EQ(rig.directory->find("a")->busy, 2);

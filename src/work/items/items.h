@@ -71,9 +71,7 @@ class Items {
   void on(const model::AttemptFinished& finished, fleet::Directory& directory, Now now,
           model::Outbox& out);
   void on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now);
-  void agent_lost(const model::AgentName& agent, model::Incarnation incarnation,
-                  std::string_view reason, fleet::Directory& directory, Now now,
-                  model::Outbox& out);
+  void agent_lost(const AgentLoss& loss, fleet::Directory& directory, Now now, model::Outbox& out);
   void link_opened(const model::LinkOpened& opened, fleet::Directory& directory, Now now,
                    model::Outbox& out);
 
@@ -130,6 +128,10 @@ class Items {
   /// The attempt never began, or was lost through no fault of its own: it does not count, up to a
   /// bound. Invalidates `item`.
   void give_back(Item& item, std::string message, Now now, model::Outbox& out);
+  /// The operator stopped the agent: this never counts.
+  void stopped(Item& item, std::string_view reason, Now now, model::Outbox& out);
+  /// Waits again at once; its attempt is ended already.
+  void hand_back(Item& item, const Ending& ending, Now now, model::Outbox& out);
   void lose(Item& item, std::string_view reason, Now now, model::Outbox& out);
   void time_out(Item& item, Now now, model::Outbox& out);
   void refuse_stale(const model::AttemptFinished& finished, const Item* item, Now now,

@@ -89,18 +89,31 @@ void Items::restore(const model::RecoveredEnd& end) {
   recent_ends_.add(end.id, {end.state, recorded ? end.epoch : 0});
 }
 
-void Items::agent_lost(const model::AgentName& agent, model::Incarnation incarnation,
-                       std::string_view reason, fleet::Directory& directory, Now now,
+void Items::agent_lost(const AgentLoss& loss, fleet::Directory& directory, Now now,
                        model::Outbox& out) {
-  for (Item* item : leases_.running_of(agent)) {
-    if (item->attempt->incarnation > incarnation) continue;
+  for (Item* item : leases_.running_of(loss.agent)) {
+    if (item->attempt->incarnation > loss.incarnation) continue;
     release(*item->attempt, directory);
-    lose(*item, reason, now, out);
+    if (loss.orderly) {
+      stopped(*item, loss.reason, now, out);
+    } else {
+      lose(*item, loss.reason, now, out);
+    }
   }
-  for (const Stopping& stopped :
-       leases_.drop(agent, [&](const Stopping& held) { return held.incarnation <= incarnation; })) {
-    if (stopped.holds_slot) directory.release(agent, stopped.incarnation);
+  const auto of_it = [&](const Stopping& held) { return held.incarnation <= loss.incarnation; };
+  for (const Stopping& stopped : leases_.drop(loss.agent, of_it)) {
+    if (stopped.holds_slot) directory.release(loss.agent, stopped.incarnation);
   }
+}
+
+void Items::stopped(Item& item, std::string_view reason, Now now, model::Outbox& out) {
+  std::string message = "agent " + item.attempt->agent + " was stopped: ";
+  const Ending ending{
+      failure(model::FailureKind::agent_lost, Code::agent_lost, message.append(reason), item),
+      {},
+      false};
+  end_attempt(item, to_text(ending.error.kind), &ending.error, now, out);
+  hand_back(item, ending, now, out);
 }
 
 void Items::lose(Item& item, std::string_view reason, Now now, model::Outbox& out) {

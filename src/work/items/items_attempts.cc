@@ -58,6 +58,16 @@ model::Usage take_usage(const model::AttemptFinished& finished, model::Outbox& o
   return sum;
 }
 
+/// The agent was asked to stop and says that it could not finish in time. A refusal or a cancel
+/// then is the same; a failure of the handler's own is not.
+bool is_given_up(const model::AttemptFinished& finished, const model::WorkError& error,
+                 const fleet::Directory& directory) {
+  const fleet::AgentView* agent = directory.find(finished.agent);
+  if (agent == nullptr || !agent->stopping || error.permanent) return false;
+  return error.kind == model::FailureKind::refused || error.kind == model::FailureKind::cancelled ||
+         error.code == base::code_info(Code::agent_lost).name;
+}
+
 }  // namespace
 
 void Items::dispatch(fleet::Directory& directory, Now now, model::Outbox& out) {
@@ -166,11 +176,13 @@ void Items::on(const model::AttemptFinished& finished, fleet::Directory& directo
   }
   ending.error = reported_failure(std::move(ending.error), *item);
   ending.usage = take_usage(finished, out);
-  ending.counted = counts(*item, ending.error);
+  const bool given_up = is_given_up(finished, ending.error, directory);
+  ending.counted = !given_up && counts(*item, ending.error);
   if (ending.counted) {
     reports_.push_back({finished.agent, false, ending.error.message, false});
   }
   end_attempt(*item, to_text(ending.error.kind), &ending.error, now, out);
+  if (given_up) return hand_back(*item, ending, now, out);
   retry_or_fail(*item, std::move(ending), now, out);
 }
 
@@ -243,6 +255,12 @@ void Items::give_back(Item& item, std::string message, Now now, model::Outbox& o
                 uncounted(item) >= kMaxUncounted};
   end_attempt(item, to_text(ending.error.kind), &ending.error, now, out);
   retry_or_fail(item, std::move(ending), now, out);
+}
+
+void Items::hand_back(Item& item, const Ending& ending, Now now, model::Outbox& out) {
+  --item.attempts_used;
+  item.error = std::make_unique<model::WorkError>(ending.error);
+  put_back(item, Duration::zero(), ending, now, out);
 }
 
 void Items::on(const model::AttemptProgress& progress, fleet::Directory& directory, Now now) {
