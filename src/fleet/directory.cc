@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace mainstay::fleet {
 namespace {
@@ -97,13 +98,16 @@ void Directory::begin_incarnation(const model::AgentName& name, model::Incarnati
   if (found == nullptr) return;
   found->view.incarnation = incarnation;
   found->view.link = 0;
-  found->view.sdk.reset();
+  found->view.report.reset();
   found->view.busy = 0;
   found->view.slots = std::max(1, found->view.spec->concurrency);
   found->view.assignable = false;
   found->view.stopping = false;
   unserve(*found);
   serve(*found, found->view.spec->capabilities);
+  if (found->view.kind == model::AgentKind::exec) {
+    report(*found, "", found->view.spec->capabilities);
+  }
 }
 
 void Directory::set_link(const model::AgentName& name, model::LinkId link, int slots,
@@ -117,10 +121,20 @@ void Directory::set_link(const model::AgentName& name, model::LinkId link, int s
   found->view.slots = slots > 0 ? std::min(slots, limit) : limit;
   unserve(*found);
   serve(*found, serves.empty() ? spec.capabilities : serves);
+  report(*found, "", serves.empty() ? spec.capabilities : serves);
 }
 
 void Directory::set_sdk(const model::AgentName& name, const std::string& sdk) {
-  if (Entry* found = entry(name)) found->view.sdk = std::make_shared<const std::string>(sdk);
+  Entry* found = entry(name);
+  if (found == nullptr) return;
+  report(*found, sdk, found->view.report ? found->view.report->skills : std::vector<std::string>());
+}
+
+// A new one each time: attempts keep the one that was true when they began.
+void Directory::report(Entry& entry, std::string sdk, std::vector<std::string> skills) {
+  AgentView& view = entry.view;
+  view.report = std::make_shared<const AgentReport>(
+      AgentReport{view.kind, std::move(sdk), std::move(skills), view.slots});
 }
 
 void Directory::clear_link(const model::AgentName& name) {

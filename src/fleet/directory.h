@@ -18,6 +18,16 @@
 
 namespace mainstay::fleet {
 
+/// What a start of an agent said of itself, for errors. Never changes.
+struct AgentReport {
+  model::AgentKind kind = model::AgentKind::link;
+  /// `python 0.1.0 (3.11.2)`; empty for commands, which use none.
+  std::string sdk;
+  /// Capabilities that it serves.
+  std::vector<std::string> skills;
+  int slots = 0;
+};
+
 struct AgentView {
   model::AgentName name;
   /// Its live link; 0 for exec agents and while there is none.
@@ -25,8 +35,8 @@ struct AgentView {
   model::Incarnation incarnation = 0;
   model::AgentKind kind = model::AgentKind::link;
   std::shared_ptr<const model::AgentSpec> spec;
-  /// What its link said it runs on, such as `python 0.1.0 (3.11.2)`; null before, and for commands.
-  std::shared_ptr<const std::string> sdk;
+  /// Null before its hello.
+  std::shared_ptr<const AgentReport> report;
   int slots = 0;
   /// May be over `slots`: attempts that outlived a narrower hello are counted too.
   int busy = 0;
@@ -70,6 +80,7 @@ class Directory {
   /// means all of them.
   void set_link(const model::AgentName& name, model::LinkId link, int slots,
                 const std::vector<std::string>& serves);
+  /// After set_link(): what it runs on.
   void set_sdk(const model::AgentName& name, const std::string& sdk);
   void clear_link(const model::AgentName& name);
   void set_assignable(const model::AgentName& name, bool assignable);
@@ -91,6 +102,7 @@ class Directory {
   };
 
   Entry* entry(const model::AgentName& name);
+  static void report(Entry& entry, std::string sdk, std::vector<std::string> skills);
   void serve(Entry& entry, const std::vector<std::string>& capabilities);
   void unserve(Entry& entry);
   static void recount(Entry& entry);

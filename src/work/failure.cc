@@ -14,6 +14,10 @@ constexpr std::size_t kMaxCode = 128;
 constexpr std::size_t kMaxMessage = 8UL * 1024;
 constexpr std::size_t kMaxReported = 64UL * 1024;
 constexpr std::size_t kMaxHint = 400;
+/// Named in an error; the rest are counted.
+constexpr std::size_t kMaxSkills = 32;
+constexpr std::string_view kPlainTimeoutHint =
+    "raise the item's timeout, or report progress against the idle timeout";
 
 EventBody item_context(const Item& item, std::string_view hint) {
   const model::WorkSpec& spec = *item.spec;
@@ -28,6 +32,17 @@ EventBody item_context(const Item& item, std::string_view hint) {
   body.work(spec, item.step_number);
   if (!hint.empty()) body.text("hint", hint);
   return body;
+}
+
+/// What to do about it. The hint of a timeout is for stages; a plain item has its own way to say
+/// it.
+std::string_view hint_of(std::string_view code, const Item& item) {
+  if (code == base::code_info(Code::attempt_timeout).name && !item.spec->step) {
+    return kPlainTimeoutHint;
+  }
+  const auto found = std::find_if(base::kCodes.begin(), base::kCodes.end(),
+                                  [code](const base::CodeInfo& info) { return info.name == code; });
+  return found == base::kCodes.end() ? base::code_info(Code::handler_failed).hint : found->hint;
 }
 
 std::string text_in(const platform::JsonObject& context, std::string_view key) {
@@ -58,7 +73,58 @@ std::string reported_hint(std::string_view code, std::string_view json, const It
                                   [code](const base::CodeInfo& info) { return info.name == code; });
   const bool is_handlers =
       found == base::kCodes.end() || code == base::code_info(Code::handler_failed).name;
-  return is_handlers ? handler_hint(context, item) : std::string(found->hint);
+  return is_handlers ? handler_hint(context, item) : std::string(hint_of(code, item));
+}
+
+/// Whether there is a session with this start of the agent now.
+std::string_view session_of(const Attempt& attempt, const fleet::AgentView* agent) {
+  if (attempt.report && attempt.report->kind == model::AgentKind::exec) {
+    return "none: a process per item";
+  }
+  const bool same = agent != nullptr && agent->incarnation == attempt.incarnation;
+  return same && agent->link != 0 ? "active" : "lost";
+}
+
+std::string agent_state(const Attempt& attempt, const fleet::AgentView* agent) {
+  EventBody body;
+  body.word("session", session_of(attempt, agent)).number("incarnation", attempt.incarnation);
+  if (agent != nullptr && agent->incarnation == attempt.incarnation) {
+    body.number("slots", agent->slots).number("busy", agent->busy);
+  }
+  if (attempt.progress > 0) {
+    body.raw("progress", platform::to_text(platform::Json(attempt.progress)));
+  }
+  if (!attempt.report) return std::move(body).take();
+  const std::vector<std::string>& all = attempt.report->skills;
+  const std::size_t named = std::min(all.size(), kMaxSkills);
+  std::string skills = "[";
+  for (std::size_t i = 0; i < named; ++i) {
+    if (i > 0) skills += ',';
+    platform::append_json_string(skills, all[i]);
+  }
+  body.raw("skills", skills + "]");
+  if (all.size() > named) {
+    body.number("more_skills", static_cast<std::int64_t>(all.size() - named));
+  }
+  return std::move(body).take();
+}
+
+/// `python 0.1.0 (3.11.2)` as {"sdk", "sdk_available", "python"}.
+std::string environment_of(const fleet::AgentReport* report) {
+  EventBody body;
+  if (report == nullptr || report->sdk.empty()) {
+    const bool command = report != nullptr && report->kind == model::AgentKind::exec;
+    body.boolean("sdk_available", false);
+    body.text("sdk", command ? "none: a command" : "unknown: no hello since the daemon's start");
+    return std::move(body).take();
+  }
+  const std::string_view sdk = report->sdk;
+  const std::size_t runtime = sdk.find(" (");
+  body.boolean("sdk_available", true).text("sdk", sdk.substr(0, runtime));
+  if (runtime == std::string_view::npos) return std::move(body).take();
+  const std::string_view version = sdk.substr(runtime + 2, sdk.size() - runtime - 3);
+  body.text(sdk.starts_with("python ") ? "python" : "runtime", version);
+  return std::move(body).take();
 }
 
 /// What the agent sent as context, if it can be embedded: it is not ours, so it is checked.
@@ -75,17 +141,16 @@ void add_reported(EventBody& body, std::string_view json) {
 
 }  // namespace
 
-model::WorkError failure(model::FailureKind kind, Code code, std::string message,
-                         const Item& item) {
+model::WorkError failure(model::FailureKind kind, Code code, std::string message, const Item& item,
+                         const fleet::AgentView* agent) {
   model::WorkError error;
   error.kind = kind;
   error.code = std::string(base::code_info(code).name);
   error.message = std::move(message);
-  EventBody body = item_context(item, base::code_info(code).hint);
-  if (item.attempt && item.attempt->sdk && !item.attempt->sdk->empty()) {
-    EventBody environment;
-    environment.text("sdk", *item.attempt->sdk);
-    body.raw("environment", std::move(environment).take());
+  EventBody body = item_context(item, hint_of(error.code, item));
+  if (item.attempt && item.attempt->incarnation > 0) {
+    body.raw("agent_state", agent_state(*item.attempt, agent));
+    body.raw("environment", environment_of(item.attempt->report.get()));
   }
   error.context_json = std::move(body).take();
   return error;

@@ -6,13 +6,16 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "fleet/directory.h"
 #include "model/work.h"
 #include "work/items/item.h"
 
 namespace mainstay::work {
 
-/// A failure that Mainstay itself saw. `item.attempt` is the attempt meant, if it had any.
-model::WorkError failure(model::FailureKind kind, Code code, std::string message, const Item& item);
+/// A failure that Mainstay itself saw. `item.attempt` is the attempt meant, if it had any; `agent`
+/// its agent as it is now, nullptr when that is gone.
+model::WorkError failure(model::FailureKind kind, Code code, std::string message, const Item& item,
+                         const fleet::AgentView* agent = nullptr);
 
 /// A failure that the agent reported: bounded, given a code if it has none, and put in context. The
 /// agent's own context goes into the member `reported`.

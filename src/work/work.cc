@@ -106,8 +106,8 @@ void Work::dispatch(fleet::Directory& directory, Now now, model::Outbox& out) {
   items_.dispatch(directory, now, out);
 }
 
-void Work::tick(fleet::Directory&, Now now, model::Outbox& out) {
-  items_.tick(now, out);
+void Work::tick(const fleet::Directory& directory, Now now, model::Outbox& out) {
+  items_.tick(directory, now, out);
   RunContext run_context = context(now, out);
   runs_.take_news(run_context);
   runs_.tick(run_context);

@@ -61,7 +61,7 @@ class Work {
 
   /// Gives waiting items to free agents, and completes the rows of the turn: call it last.
   void dispatch(fleet::Directory& directory, Now now, model::Outbox& out);
-  void tick(fleet::Directory& directory, Now now, model::Outbox& out);
+  void tick(const fleet::Directory& directory, Now now, model::Outbox& out);
   /// When tick() wants to be called at the latest; a moment that has passed means now.
   std::optional<Mono> next_due() const;
 

@@ -42,7 +42,8 @@ void add_error_rows(Table& table, const Json& error) {
     if (!text.empty()) table.row({name, text});
   };
   row("hint", text_of(context, "hint"));
-  row("agent state", members_text(field(reported, "agent")));
+  const Json& state = field(reported, "agent");
+  row("agent state", members_text(state.is_object() ? state : field(context, "agent_state")));
   const Json& told = field(reported, "environment");
   row("environment", members_text(told.is_object() ? told : field(context, "environment")));
   row("details", members_text(field(reported, "fields")));

@@ -19,6 +19,9 @@ TEST(Agents, ALostAgentsItemsAreTriedAgainAndCount) {
     EXPECT_NE(rig.status(id).state, WorkState::running);
     EXPECT_EQ(rig.status(id).error->kind, FailureKind::agent_lost);
     EXPECT_EQ(rig.status(id).attempts_used, 1);
+    EXPECT_THAT(rig.status(id).error->context_json,
+                testing::HasSubstr(R"("agent_state":{"session":"lost","incarnation":1,)"
+                                   R"("skills":["a"]},"environment":{"sdk_available":true,)"));
   }
   rig.link("a");
   rig.pass(seconds(1));

@@ -334,8 +334,14 @@ TEST(Timeouts, TheTotalTimeoutCancelsAndCounts) {
   EXPECT_EQ(rig.status(id).state, WorkState::queued);
   EXPECT_EQ(rig.status(id).error->kind, FailureKind::timeout);
   EXPECT_EQ(rig.status(id).error->code, "attempt_timeout");
-  EXPECT_THAT(rig.status(id).error->context_json,
-              HasSubstr(R"x("environment":{"sdk":"python 0.1.0 (3.11.2)"})x"));
+  const std::string context = rig.status(id).error->context_json;
+  EXPECT_THAT(
+      context,
+      HasSubstr(R"("environment":{"sdk_available":true,"sdk":"python 0.1.0","python":"3.11.2"})"));
+  EXPECT_THAT(context, HasSubstr(R"("agent_state":{"session":"active","incarnation":1,"slots":1,)"
+                                 R"("busy":1,"skills":["a"]})"));
+  EXPECT_THAT(context, HasSubstr("raise the item's timeout"));
+  EXPECT_THAT(context, testing::Not(HasSubstr("stage"))) << "it has none";
   EXPECT_EQ(rig.book.attempts.at({id, 1}).outcome, "timeout");
   ASSERT_EQ(rig.cancels.size(), 1U);
   EXPECT_TRUE(rig.assigned.empty()) << "the agent is still busy with it";

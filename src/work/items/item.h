@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/time.h"
+#include "fleet/directory.h"
 #include "model/ids.h"
 #include "model/work.h"
 #include "work/items/indexed_heap.h"
@@ -24,7 +25,7 @@ struct Attempt {
   model::AgentName agent;
   model::LinkId link = 0;  ///< over which it was assigned; 0: exec agent, or before a restart
   model::Incarnation incarnation = 0;
-  std::shared_ptr<const std::string> sdk;  ///< of the agent, for errors; may be null
+  std::shared_ptr<const fleet::AgentReport> report;  ///< of the agent, for errors; may be null
   Mono started{};
   Wall started_at{};
   Mono timeout_at = kNever;

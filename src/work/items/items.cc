@@ -20,6 +20,11 @@ Mono to_mono(Wall at, Now now) {
   return now.mono + std::max<Duration>(at - now.wall, Duration::zero());
 }
 
+/// The agent of its newest attempt as it is now; nullptr when there is none.
+const fleet::AgentView* agent_of(const Item& item, const fleet::Directory& directory) {
+  return item.attempt ? directory.find(item.attempt->agent) : nullptr;
+}
+
 std::string_view event_of(model::WorkState state) {
   switch (state) {
     case model::WorkState::failed:
@@ -110,10 +115,10 @@ void Items::arm(Item& item) {
   }
 }
 
-void Items::tick(Now now, model::Outbox& out) {
+void Items::tick(const fleet::Directory& directory, Now now, model::Outbox& out) {
   const std::uint64_t rank = timer_rank(now.mono);
   for (int i = 0; i < kTickBatch && !timers_.empty() && timers_.top_key().major <= rank; ++i) {
-    on_timer(timers_.top(), now, out);
+    on_timer(timers_.top(), directory, now, out);
   }
   keys_.forget(now.mono);
   tell_counted_stale(now, out);
@@ -126,8 +131,8 @@ void Items::tick(Now now, model::Outbox& out) {
   }
 }
 
-void Items::on_timer(Item& item, Now now, model::Outbox& out) {
-  if (item.deadline <= now.mono) return time_out(item, now, out);
+void Items::on_timer(Item& item, const fleet::Directory& directory, Now now, model::Outbox& out) {
+  if (item.deadline <= now.mono) return time_out(item, directory, now, out);
   if (item.state == model::WorkState::delayed) {
     set_state(item, model::WorkState::queued);
     return write_status(item, {}, now, out);
@@ -140,7 +145,7 @@ void Items::on_timer(Item& item, Now now, model::Outbox& out) {
           ? "the attempt took longer than its timeout of " + base::duration_to_text(limit)
           : "the attempt made no progress for its idle timeout of " + base::duration_to_text(limit);
   Ending ending{failure(total ? model::FailureKind::timeout : model::FailureKind::idle_timeout,
-                        Code::attempt_timeout, message, item),
+                        Code::attempt_timeout, message, item, agent_of(item, directory)),
                 {},
                 true};
   reports_.push_back({item.attempt->agent, false, message, false});
@@ -211,10 +216,11 @@ void Items::cancel(Item& item, std::string_view reason, Now now, model::Outbox& 
   end(item, model::WorkState::cancelled, {}, {}, now, out);
 }
 
-void Items::time_out(Item& item, Now now, model::Outbox& out) {
+void Items::time_out(Item& item, const fleet::Directory& directory, Now now, model::Outbox& out) {
   item.error = std::make_unique<model::WorkError>(
       failure(model::FailureKind::timeout, Code::deadline_exceeded,
-              "the deadline passed: " + base::wall_to_text(*item.spec->deadline), item));
+              "the deadline passed: " + base::wall_to_text(*item.spec->deadline), item,
+              agent_of(item, directory)));
   item.error->permanent = true;
   if (item.state == model::WorkState::running) stop_attempt(item, *item.error, now, out);
   end(item, model::WorkState::timed_out, {}, {}, now, out);

@@ -77,7 +77,7 @@ class Items {
 
   /// Gives waiting items to free agents, the most urgent first.
   void dispatch(fleet::Directory& directory, Now now, model::Outbox& out);
-  void tick(Now now, model::Outbox& out);
+  void tick(const fleet::Directory& directory, Now now, model::Outbox& out);
   std::optional<Mono> next_due() const;
 
   std::vector<ItemNews> take_news() { return std::exchange(news_, {}); }
@@ -108,7 +108,7 @@ class Items {
   /// Keeps counts, queues and timers in step with the state. Every change of state is made here.
   void set_state(Item& item, model::WorkState state);
   void arm(Item& item);
-  void on_timer(Item& item, Now now, model::Outbox& out);
+  void on_timer(Item& item, const fleet::Directory& directory, Now now, model::Outbox& out);
   void write_status(const Item& item, model::Payload output, Now now, model::Outbox& out) const;
   /// The item is over: row, news, and gone. Its event is the caller's. Invalidates `item`.
   void end(Item& item, model::WorkState state, model::Payload output, model::Usage usage, Now now,
@@ -133,7 +133,7 @@ class Items {
   /// Waits again at once; its attempt is ended already.
   void hand_back(Item& item, const Ending& ending, Now now, model::Outbox& out);
   void lose(Item& item, std::string_view reason, Now now, model::Outbox& out);
-  void time_out(Item& item, Now now, model::Outbox& out);
+  void time_out(Item& item, const fleet::Directory& directory, Now now, model::Outbox& out);
   void refuse_stale(const model::AttemptFinished& finished, const Item* item, Now now,
                     model::Outbox& out);
   bool was_accepted(const model::WorkId& id, model::Epoch epoch);

@@ -161,7 +161,7 @@ void Items::resume_held(const model::LinkOpened& opened, const Held& held,
     if (item != nullptr && item->state == model::WorkState::running && item->epoch == epoch &&
         item->attempt->agent == opened.agent) {
       item->attempt->link = opened.link;
-      if (const auto* agent = directory.find(opened.agent)) item->attempt->sdk = agent->sdk;
+      if (const auto* agent = directory.find(opened.agent)) item->attempt->report = agent->report;
       if (!std::exchange(item->attempt->holds_slot, true)) directory.take(opened.agent);
       continue;
     }

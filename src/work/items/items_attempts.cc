@@ -96,7 +96,7 @@ void Items::start(Item& item, const fleet::AgentView& agent, fleet::Directory& d
   attempt.agent = agent.name;
   attempt.link = agent.link;
   attempt.incarnation = agent.incarnation;
-  attempt.sdk = agent.sdk;
+  attempt.report = agent.report;
   attempt.started = now.mono;
   attempt.started_at = now.wall;
   attempt.timeout_at = after(now.mono, item.spec->timeout);
