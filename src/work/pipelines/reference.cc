@@ -59,6 +59,10 @@ Result<void> append_members(const JsonObject& object, Sources& sources, std::str
   return {};
 }
 
+/// What we put together holds outputs and errors of the deepest kind that is accepted, a few levels
+/// further down.
+constexpr platform::JsonLimits kOwnDocument{.max_depth = 128};
+
 // Recursion is bounded by the depth that the JSON reader allows.
 Result<void> append_resolved(const Json& value, Sources& sources, std::string& out) {
   if (out.size() > kMaxInput) return {};  // refused by the caller
@@ -169,10 +173,10 @@ Result<const Json*> Sources::root(std::string_view source) {
   }
   Document& document = found->second;
   if (!document.parsed) {
-    auto parsed = platform::parse_json(document.text.view());
+    auto parsed = platform::parse_json(document.text.view(), kOwnDocument);
     if (!parsed) {
-      return Error(unresolved(whole, "the output is not JSON"))
-          .caused_by(std::move(parsed).error());
+      return Error(unresolved(whole, "the output cannot be read: " + parsed.error().message()))
+          .caused_by(parsed.error());
     }
     document.parsed = *std::move(parsed);
   }

@@ -103,7 +103,7 @@ TEST(Reference, WhatCannotBeResolvedSaysHowFarItGot) {
       {R"("scan#/foo/01")", "\"/foo\" is an array"},
       {R"("item#/x")", "this stage has no foreach"},
       {R"("index#")", "this stage has no foreach"},
-      {R"("later#/x")", "the output is not JSON"},
+      {R"("later#/x")", "the output cannot be read: not valid JSON"},
   };
   for (const auto& [input, message] : table) {
     SCOPED_TRACE(input);

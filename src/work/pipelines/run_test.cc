@@ -124,6 +124,25 @@ TEST(Run, FansOutAndInKeepingTheOrder) {
   EXPECT_EQ(rig.run(id).status.state, RunState::succeeded);
 }
 
+/// What is accepted from an agent can be used, also one level further down, in the array of a
+/// fan-out.
+TEST(Run, TheDeepestOutputThatIsAcceptedCanBeReferredTo) {
+  const std::string deep = std::string(64, '[') + std::string(64, ']');
+  ASSERT_TRUE(platform::parse_json(deep));
+  ASSERT_FALSE(platform::parse_json("[" + deep + "]"));
+  auto each = stage("each");
+  each.foreach_reference = "run#/input/files";
+  auto report = stage("report", {"each"});
+  report.input_json = R"({"second":"each#/1"})";
+  RunRig rig({each, report});
+  const auto id = rig.must_start(R"({"files":["x","y"]})");
+  rig.answer_all([&](const model::AssignWork& assign) {
+    return success(assign.work->step->stage == "each" ? deep : "1");
+  });
+  EXPECT_EQ(rig.run(id).status.state, RunState::succeeded);
+  EXPECT_THAT(rig.inputs_of("report"), ElementsAre("{\"second\":" + deep + "}"));
+}
+
 TEST(Run, WithoutInputTheElementOrTheRunsInputIsTaken) {
   auto first = stage("first");
   auto each = stage("each");
