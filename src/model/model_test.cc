@@ -6,6 +6,7 @@
 #include "base/timer_queue.h"
 #include "base/uuid.h"
 #include "model/outbox.h"
+#include "model/request_text.h"
 
 namespace mainstay::base {
 namespace {

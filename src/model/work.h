@@ -73,7 +73,7 @@ struct WorkSpec {
   RetryPolicy retry;
   /// Empty: none. The same key with the same request gives the first answer again.
   std::string idempotency_key;
-  /// SHA-256 of the request that came with the key, to refuse a different request (409).
+  /// SHA-256 of what was asked with the key (request_text.h), to refuse a different request (409).
   std::string request_sha256;
   Payload input;
   std::map<std::string, std::string> labels;

@@ -166,6 +166,26 @@ TEST(Submit, TheSameKeyGivesTheFirstAnswer) {
   EXPECT_TRUE(after->duplicate);
 }
 
+/// It was in time when it came first.
+TEST(Submit, ARepeatIsOneAlsoAfterItsDeadline) {
+  Rig rig;
+  rig.add_agent("a", {"a"});
+  auto spec = keyed("k", "1");
+  spec.deadline = rig.now.wall + seconds(1);
+  const auto first = rig.submit(spec);
+  ASSERT_TRUE(first);
+  rig.commit();
+  rig.pass(seconds(2));
+  const auto again = rig.submit(spec);
+  ASSERT_TRUE(again) << again.error().to_text();
+  EXPECT_EQ(again->id, first->id);
+  EXPECT_TRUE(again->duplicate);
+  spec.idempotency_key = "new";
+  const auto late = rig.submit(spec);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), Code::work_invalid);
+}
+
 TEST(Submit, KeysThatTheLoopForgotComeFromTheStore) {
   Rig rig;
   rig.add_agent("a", {"a"});

@@ -7,6 +7,7 @@
 #include "api/field_errors.h"
 #include "base/text.h"
 #include "fleet/agent_endpoint.h"
+#include "model/request_text.h"
 #include "platform/crypto.h"
 #include "platform/json/json.h"
 #include "work/validation.h"
@@ -49,6 +50,13 @@ model::Payload input_of(FieldReader& fields, std::string_view object_text) {
   return model::Payload::of(std::string(text.value_or("{}")));
 }
 
+/// Of a work item or a run; its input is valid JSON.
+template <class Request>
+std::string request_hash(const Request& request) {
+  const std::string input = platform::canonical_json(request.input.view());
+  return platform::sha256_hex(model::request_text(request, input));
+}
+
 std::string required_text(FieldReader& fields, std::string_view name, std::size_t max_bytes,
                           std::string_view what) {
   const Json* there = fields.any(name);
@@ -84,7 +92,8 @@ void read_times(FieldReader& fields, Wall now, model::WorkSpec& spec) {
   spec.timeout = fields.duration("timeout", work::kMaxHorizon).value_or(Duration(0));
   spec.idle_timeout = fields.duration("idle_timeout", work::kMaxHorizon).value_or(Duration(0));
   const Wall horizon = now + std::chrono::duration_cast<Wall::duration>(work::kMaxHorizon);
-  if (spec.deadline && *spec.deadline <= now) {
+  // With a key it may be a repeat of what was in time: the loop looks for that first.
+  if (spec.deadline && *spec.deadline <= now && spec.idempotency_key.empty()) {
     fields.wrong("deadline",
                  fmt::format("expected a time in the future, got {} (it is {})",
                              base::wall_to_text(*spec.deadline), base::wall_to_text(now)));
@@ -131,9 +140,9 @@ model::WorkSpec read_work(const JsonObject& object, std::string_view text, Field
   read_phase(fields, context, spec);
   const auto priority = fields.integer("priority", model::kPriorityMin, model::kPriorityMax);
   if (priority) spec.priority = static_cast<int>(*priority);
+  spec.idempotency_key = key_of(fields, context);
   read_times(fields, context.now, spec);
   read_retry(fields, errors, prefix, spec);
-  spec.idempotency_key = key_of(fields, context);
   spec.input = input_of(fields, text);
   spec.labels = fields.labels("labels").value_or(std::map<std::string, std::string>());
   spec.trace_parent = context.trace_parent;
@@ -141,7 +150,7 @@ model::WorkSpec read_work(const JsonObject& object, std::string_view text, Field
     fields.not_served(later, later);
   }
   fields.refuse_unknown();
-  if (!spec.idempotency_key.empty()) spec.request_sha256 = platform::sha256_hex(text);
+  if (!spec.idempotency_key.empty()) spec.request_sha256 = request_hash(spec);
   return spec;
 }
 
@@ -208,7 +217,7 @@ Result<model::StartRun> parse_run_request(std::string_view body, const RequestCo
   }
   fields.refuse_unknown();
   if (!errors.empty()) return errors.to_error(Code::invalid_argument, "the run");
-  if (!run.idempotency_key.empty()) run.request_sha256 = platform::sha256_hex(body);
+  if (!run.idempotency_key.empty()) run.request_sha256 = request_hash(run);
   return run;
 }
 

@@ -280,6 +280,7 @@ Result<void> Daemon::start_link() {
   node::LinkServer::Sinks sinks;
   sinks.fact = [this](model::Fact fact) { take_fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };
+  sinks.gate = gate_;
   sinks.span = [this](model::SpanRecord span) {
     redactor_->redact_in(span);
     recorder_->span(std::move(span));

@@ -92,6 +92,7 @@ class Daemon {
   std::unique_ptr<runs::Recorder> recorder_;
   std::unique_ptr<bus::Subscription> recorder_events_;
   std::unique_ptr<WorkWatch> watch_;
+  std::shared_ptr<node::LineGate> gate_;
   std::unique_ptr<node::LinkServer> link_;
   std::unique_ptr<node::Node> node_;
   std::unique_ptr<engine::Loop> loop_;

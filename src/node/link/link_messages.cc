@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/uuid.h"
+#include "model/request_text.h"
 #include "node/link/link.h"
 #include "platform/crypto.h"
 #include "platform/json/json.h"
@@ -133,32 +134,6 @@ model::LogContext context_of(const Said& said, const model::AgentName& agent) {
   return context;
 }
 
-/// Tells two requests under one idempotency key apart. The id the client gave it and whether it
-/// waits are no part of what is asked.
-std::string request_hash(const wire::SubmitRequest& request) {
-  platform::Sha256 hash;
-  auto add = [&hash](std::string_view text) {
-    std::string size = std::to_string(text.size()) + ":";
-    hash.add(size);
-    hash.add(text);
-  };
-  add(request.capability());
-  add(request.description());
-  add(request.input_json());
-  add(request.has_priority() ? std::to_string(request.priority()) : "");
-  add(std::to_string(request.timeout_ms()));
-  add(std::to_string(request.idle_timeout_ms()));
-  add(std::to_string(request.deadline_unix_micros()));
-  add(std::to_string(request.max_attempts()));
-  add(request.phase());
-  std::map<std::string, std::string> labels(request.labels().begin(), request.labels().end());
-  for (const auto& [key, value] : labels) {
-    add(key);
-    add(value);
-  }
-  return hash.finish_hex();
-}
-
 Result<Duration> duration_of(std::int64_t millis, std::string_view field) {
   constexpr std::int64_t kMaxMillis = std::int64_t{366} * 24 * 3600 * 1000;
   if (millis >= 0 && millis <= kMaxMillis) return Duration(std::chrono::milliseconds(millis));
@@ -166,9 +141,9 @@ Result<Duration> duration_of(std::int64_t millis, std::string_view field) {
                             "; expected milliseconds from 0 to a year");
 }
 
-/// The request's input, checked; JSON null when there is none.
+/// The request's input, checked; {} when there is none, as over HTTP.
 Result<model::Payload> input_of(const wire::SubmitRequest& request) {
-  if (request.input_json().empty()) return model::Payload::of("null");
+  if (request.input_json().empty()) return model::Payload::of("{}");
   if (request.input_json().size() > kMaxLinkPayloadBytes) {
     return Error(Code::payload_too_large,
                  "input_json has " + std::to_string(request.input_json().size()) +
@@ -350,7 +325,10 @@ Result<model::SubmitWork> submit_of(const wire::SubmitRequest& request) {
   spec.labels = {request.labels().begin(), request.labels().end()};
   spec.trace_parent = request.trace_parent();
   spec.idempotency_key = request.idempotency_key();
-  if (!spec.idempotency_key.empty()) spec.request_sha256 = request_hash(request);
+  if (!spec.idempotency_key.empty()) {
+    spec.request_sha256 = platform::sha256_hex(
+        model::request_text(spec, platform::canonical_json(spec.input.view())));
+  }
   return submit;
 }
 

@@ -52,6 +52,11 @@ std::optional<std::string_view> member_text(std::string_view object_text, std::s
 /// The texts of the elements of an array whose text is known to be valid JSON.
 std::vector<std::string_view> element_texts(std::string_view array_text);
 
+/// One spelling of a value, to compare or hash it by: members sorted by key, no white space,
+/// strings with the least of escapes, numbers as they were written. The text is known to be valid
+/// JSON.
+std::string canonical_json(std::string_view text);
+
 /// `an object`, `a string`, …: for messages about a value of the wrong type.
 std::string_view kind_for_people(const Json& value);
 

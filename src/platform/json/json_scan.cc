@@ -1,8 +1,11 @@
 #include "platform/json/json_scan.h"
 
 #include <boost/json/parse.hpp>
+#include <map>
 #include <set>
 #include <vector>
+
+#include "platform/json/json.h"
 
 namespace mainstay::platform {
 namespace {
@@ -18,6 +21,50 @@ std::string unescape(std::string_view quoted) {
       boost::json::parse(boost::json::string_view(quoted.data(), quoted.size()), failed);
   if (failed || !value.is_string()) return std::string(quoted);
   return std::string(value.get_string().data(), value.get_string().size());
+}
+
+void append_canonical(JsonScanner& scan, std::string& out);
+
+void append_canonical_object(JsonScanner& scan, std::string& out) {
+  std::map<std::string, std::string> members;  // no key comes twice in valid text
+  scan.advance();
+  while (scan.peek() == '"') {
+    std::string key = unescape(scan.take_string());
+    scan.peek();
+    scan.advance();  // the colon
+    append_canonical(scan, members[std::move(key)]);
+    if (scan.peek() == ',') scan.advance();
+  }
+  scan.advance();
+  out += '{';
+  for (const auto& [key, value] : members) {
+    if (out.back() != '{') out += ',';
+    append_json_string(out, key);
+    out += ':';
+    out += value;
+  }
+  out += '}';
+}
+
+// Recursion is bounded by the depth that the reader allows.
+void append_canonical(JsonScanner& scan, std::string& out) {
+  const char first = scan.peek();
+  if (first == '{') return append_canonical_object(scan, out);
+  if (first == '"') return append_json_string(out, unescape(scan.take_string()));
+  if (first != '[') {
+    out += scan.take_value();
+    return;
+  }
+  scan.advance();
+  out += '[';
+  while (scan.peek() != ']' && scan.peek() != '\0') {
+    append_canonical(scan, out);
+    if (scan.peek() != ',') continue;
+    scan.advance();
+    out += ',';
+  }
+  scan.advance();
+  out += ']';
 }
 
 }  // namespace
@@ -79,6 +126,14 @@ std::size_t count_members(std::string_view text) {
     }
   }
   return members;
+}
+
+std::string canonical_json(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  JsonScanner scan(text);
+  append_canonical(scan, out);
+  return out;
 }
 
 DuplicateKey find_duplicate_key(std::string_view text) {

@@ -142,5 +142,17 @@ TEST(Json, PrettyTextIsForPeople) {
             "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
 }
 
+TEST(Json, EqualValuesHaveOneCanonicalSpelling) {
+  const auto spelled = [](const char* text) { return canonical_json(text); };
+  EXPECT_EQ(spelled(R"( { "b" : [ 1 , {"d":null,"c":"\u0041\/"} ] , "a" : true } )"),
+            R"({"a":true,"b":[1,{"c":"A/","d":null}]})");
+  EXPECT_EQ(spelled("{}"), "{}");
+  EXPECT_EQ(spelled("[ [] , [ ] ]"), "[[],[]]");
+  EXPECT_EQ(spelled(" \"x\" "), "\"x\"");
+  // Beyond a double: numbers are not read, so no two of them become one.
+  EXPECT_EQ(spelled("[18446744073709551617, 1.0]"), "[18446744073709551617,1.0]");
+  EXPECT_NE(spelled("[[1],2]"), spelled("[1,[2]]"));
+}
+
 }  // namespace
 }  // namespace mainstay::platform
