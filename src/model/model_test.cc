@@ -1,6 +1,8 @@
 // The basics that every part stands on: results, ids, enum texts, timers.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/enum_text.h"
 #include "base/result.h"
 #include "base/timer_queue.h"
@@ -61,6 +63,45 @@ TEST(TimerQueue, GivesKeysInOrderOfTheirTime) {
   EXPECT_EQ(timers.pop_due(start + std::chrono::seconds(9)), 2);
   EXPECT_EQ(timers.pop_due(start + std::chrono::seconds(9)), 1);
   EXPECT_EQ(timers.size(), 0U);
+}
+
+/// An agent may claim anything; the sum stays a count.
+TEST(Usage, StaysAtTheMostInsteadOfPassingIt) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  model::Usage sum;
+  sum.llm_requests = kMost;
+  sum.prompt_tokens = kMost - 5;
+  sum.api_calls = 3;
+  model::Usage more;
+  more.llm_requests = kMost;
+  more.prompt_tokens = 5;
+  more.completion_tokens = 1;
+  more.api_calls = 4;
+  sum.add(more);
+  EXPECT_EQ(sum.llm_requests, kMost);
+  EXPECT_EQ(sum.prompt_tokens, kMost);
+  EXPECT_EQ(sum.total_tokens(), kMost);
+  EXPECT_EQ(sum.api_calls, 7);
+}
+
+TEST(RequestText, TellsRequestsApartByWhatTheyAskOnly) {
+  model::WorkSpec spec;
+  spec.capability = "a";
+  spec.description = "bc";
+  const std::string first = model::request_text(spec, "{}");
+  model::WorkSpec same = spec;
+  same.idempotency_key = "k";
+  same.trace_parent = "t";
+  same.created_at = wall_from_micros(7);
+  EXPECT_EQ(model::request_text(same, "{}"), first);
+  model::WorkSpec shifted = spec;
+  shifted.capability = "ab";
+  shifted.description = "c";
+  EXPECT_NE(model::request_text(shifted, "{}"), first);
+  model::WorkSpec timed = spec;
+  timed.start_after = wall_from_micros(0);
+  EXPECT_NE(model::request_text(timed, "{}"), first);
+  EXPECT_NE(model::request_text(spec, "[]"), first);
 }
 
 }  // namespace
