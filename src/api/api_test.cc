@@ -92,6 +92,87 @@ TEST_F(ApiTest, IdempotencyKeysAreLookedUpAndPassedOn) {
   EXPECT_EQ(mixed.status, 422);
 }
 
+/// A repeat is one by what it asks, not by its bytes, nor by where the key stands.
+TEST_F(ApiTest, EqualRequestsHaveEqualHashesHoweverTheyAreWritten) {
+  const auto hash = [&](const char* body, const char* key = nullptr) {
+    platform::HttpHeaders headers;
+    if (key != nullptr) headers.emplace_back("Idempotency-Key", key);
+    EXPECT_LT(call("POST", "/v1/work", body, headers).status, 300) << body;
+    return std::get<model::SubmitWork>(backend.commands.back()).spec.request_sha256;
+  };
+  const std::string first =
+      hash(R"({"description":"d","capability":"c","input":{"a":1,"b":"é"},"idempotency_key":"k"})");
+  EXPECT_EQ(first.size(), 64U);
+  EXPECT_EQ(first,
+            hash(R"({ "input": {"b":"\u00e9", "a":1}, "capability":"c","description":"d" })", "k"));
+  EXPECT_EQ(first, hash(R"({"description":"d","capability":"c","input":{"a":1,"b":"é"},
+                           "priority":5,"labels":{},"retry":{"max_attempts":3}})",
+                        "other"));
+  for (const char* other : {R"({"description":"d","capability":"c","input":{"a":1.0,"b":"é"}})",
+                            R"({"description":"d","capability":"c","input":{"a":1}})",
+                            R"({"description":"e","capability":"c","input":{"a":1,"b":"é"}})",
+                            R"({"description":"d","capability":"c","input":{"a":1,"b":"é"},
+                                "timeout":"1s"})"}) {
+    EXPECT_NE(first, hash(other, "k")) << other;
+  }
+  const auto run_hash = [&](const char* body) {
+    EXPECT_LT(call("POST", "/v1/runs", body, {{"Idempotency-Key", "k"}}).status, 300);
+    return std::get<model::StartRun>(backend.commands.back()).request_sha256;
+  };
+  EXPECT_EQ(run_hash(R"({"pipeline":"p","input":{"a":[1],"b":2}})"),
+            run_hash(R"({"labels":{},"input":{"b":2,"a":[1]},"pipeline":"p"})"));
+}
+
+/// Whether it is a repeat is for the loop to say; only then its times are looked at.
+TEST_F(ApiTest, WithAKeyADeadlineThatHasPassedIsTheLoopsToJudge) {
+  const char* body = R"({"description":"d","capability":"c","deadline":"2001-01-01T00:00:00Z"})";
+  EXPECT_EQ(call("POST", "/v1/work", body).status, 422);
+  EXPECT_EQ(call("POST", "/v1/work", body, {{"Idempotency-Key", "k"}}).status, 201);
+}
+
+TEST_F(ApiTest, WhatWaitsSaysWhy) {
+  auto fleet = std::make_shared<FleetSnapshot>(*backend.snapshot);
+  model::AgentStatus agent;
+  agent.name = "scout";
+  agent.state = model::AgentState::healthy;
+  agent.linked = true;
+  agent.capabilities = {"file.analyse", "file.lint"};
+  agent.unserved = {"file.analyse"};
+  fleet->agents = {agent};
+  backend.snapshot = fleet;
+  const std::string id = text_at(json(call("POST", "/v1/work", kItem)), "/id");
+  const auto got = json(call("GET", "/v1/work/" + id));
+  const std::string capability = text_at(got, "/capability");
+  EXPECT_NE(text_at(got, "/waiting/reason"), "");
+  EXPECT_NE(text_at(json(call("GET", "/v1/work")), "/work/0/waiting/sentence"), "");
+  const auto shown = json(call("GET", "/v1/agents/scout"));
+  EXPECT_EQ(platform::to_text(shown.at("capabilities")), R"(["file.analyse","file.lint"])");
+  EXPECT_EQ(platform::to_text(shown.at("serves")), R"(["file.lint"])");
+  backend.finish_work(*model::WorkId::from_text(id), "1");
+  EXPECT_EQ(text_at(json(call("GET", "/v1/work/" + id)), "/waiting"), "null");
+}
+
+TEST_F(ApiTest, ARunSaysItsOutputAndWhyItWaits) {
+  const std::string id = text_at(json(call("POST", "/v1/runs", R"({"pipeline":"p"})")), "/id");
+  model::WorkSpec spec;
+  spec.capability = "nobody.does";
+  spec.step = model::StepRef{*model::RunId::from_text(id), "p", "only", 0};
+  WorkView item{std::make_shared<const model::WorkSpec>(spec), {}};
+  backend.runs.back().waiting_items = {item};
+  const auto waiting = json(call("GET", "/v1/runs/" + id));
+  EXPECT_EQ(text_at(waiting, "/output"), "null");
+  EXPECT_EQ(text_at(waiting, "/waiting/reason"), "not_offered");
+  EXPECT_EQ(text_at(waiting, "/steps/0/waiting/reason"), "not_offered");
+  backend.runs.back().has_running_items = true;  // of another stage
+  const auto partly = json(call("GET", "/v1/runs/" + id));
+  EXPECT_EQ(text_at(partly, "/waiting"), "null");
+  EXPECT_EQ(text_at(partly, "/steps/0/waiting/reason"), "not_offered");
+  backend.runs.back().waiting_items.clear();
+  backend.runs.back().status.state = model::RunState::succeeded;
+  backend.runs.back().status.output = model::Payload::of(R"({"only":[1]})");
+  EXPECT_EQ(text_at(json(call("GET", "/v1/runs/" + id)), "/output/only/0"), "1");
+}
+
 TEST_F(ApiTest, ABatchIsCheckedWholeAndAnsweredInOrder) {
   const auto bad = call("POST", "/v1/work:batch",
                         R"({"work":[{"description":"a","capability":"b"},{"capability":"c"},7]})");

@@ -23,6 +23,7 @@
 #include "model/row.h"
 #include "model/run.h"
 #include "model/work.h"
+#include "work/waiting.h"
 
 namespace mainstay::api {
 
@@ -53,6 +54,8 @@ struct FleetSnapshot {
 struct WorkView {
   std::shared_ptr<const model::WorkSpec> spec;
   model::WorkStatus status;
+  /// Why it waits, by the fleet as it is now; the handler sets it.
+  std::optional<work::Waiting> waiting = std::nullopt;
 };
 
 /// Newest first.
@@ -71,6 +74,12 @@ struct RunView {
   model::RunStatus status;
   /// In the pipeline's order; may be empty in lists.
   std::vector<model::StepStatus> steps;
+  /// While it runs, of one run only: the oldest open item of each stage whose open items all wait.
+  std::vector<WorkView> waiting_items = {};
+  /// Some item of it runs.
+  bool has_running_items = false;
+  /// Why all of it waits; the handler sets it, and that of each of the items.
+  std::optional<work::Waiting> waiting = std::nullopt;
 };
 
 struct RunFilter {

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/random.h"
 #include "engine/recovery.h"
 #include "platform/sqlite/sqlite_memory_vfs.h"
@@ -375,6 +377,39 @@ TEST(Rows, ARunComesBackWithStepsItemsUsageAndArchive) {
   EXPECT_EQ((*work::find_archive(rig.reader, spec->id))->sha256, "h");
   EXPECT_TRUE(work::unarchived_runs(rig.reader, 10)->empty());
   EXPECT_EQ((*work::find_run_by_key(rig.reader, "run-key"))->spec->id, spec->id);
+}
+
+TEST(Queries, ARunsUsagePassesNoLimitAndItsWaitingItemsAreFound) {
+  Rig rig;
+  const model::RunId run = rig.run_id();
+  std::vector<model::WorkId> ids;
+  for (const char* stage : {"scan", "scan", "lint"}) {
+    auto item = full_spec(rig);
+    item->idempotency_key.clear();
+    item->step = model::StepRef{run, "review", stage, static_cast<std::int64_t>(ids.size())};
+    ids.push_back(item->id);
+    rig.commit({model::WorkInserted{item, {}}});
+  }
+  const auto waiting = [&] { return work::waiting_items(rig.reader, run).value(); };
+  ASSERT_EQ(waiting().oldest.size(), 2U);
+  EXPECT_EQ(waiting().oldest[0].spec->id, ids[0]);
+  EXPECT_EQ(waiting().oldest[1].spec->id, ids[2]);
+  EXPECT_FALSE(waiting().some_run);
+  model::WorkStatus running;
+  running.state = model::WorkState::running;
+  rig.commit({model::WorkUpdated{ids[1], running}});
+  ASSERT_EQ(waiting().oldest.size(), 1U) << "not all of scan wait";
+  EXPECT_EQ(waiting().oldest[0].spec->id, ids[2]);
+  EXPECT_TRUE(waiting().some_run);
+
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  rig.commit({model::UsageRow{ids[1], 1, 0, {"openai", "m", 10, 0, 0, 0, kMost, 0}},
+              model::UsageRow{ids[1], 1, 1, {"openai", "m", 20, 0, 0, 0, kMost, 0}}});
+  const auto totals = work::usage_of_run(rig.reader, run);
+  ASSERT_TRUE(totals) << "an agent's claim is no error of ours: " << totals.error().to_text();
+  ASSERT_EQ(totals->size(), 1U);
+  EXPECT_EQ(totals->front().usage.prompt_tokens, 30);
+  EXPECT_GT(totals->front().usage.llm_requests, kMost - 2048);
 }
 
 TEST(Queries, ListsGoFromTheNewestDownInPages) {

@@ -136,6 +136,22 @@ TEST(FleetStart, NoHelloInTimeIsAFailedStart) {
   EXPECT_THAT(rig.status("scout").last_error, HasSubstr("no hello within 20s"));
 }
 
+TEST(FleetStart, WhatAnAgentHasNoHandlerForIsToldOnce) {
+  Rig rig;
+  rig.command(fleet_of({link_spec("scout", {"s", "t", "u"})}));
+  rig.started("scout");
+  rig.hello("scout", {"t", "more"});
+  EXPECT_EQ(rig.status("scout").unserved, (std::vector<std::string>{"s", "u"}));
+  EXPECT_EQ(rig.state("scout"), AgentState::healthy);
+  EXPECT_EQ(rig.status("scout").reason, "ready; has no handler for s, u");
+  EXPECT_THAT(rig.event_body("agent.unserved"),
+              HasSubstr("fleet.yaml says that it offers s, u, and it has no handler for that"));
+  rig.hello("scout", {"t", "more"});  // the link was lost
+  EXPECT_EQ(rig.event_body("agent.unserved"), "");
+  rig.hello("scout");
+  EXPECT_TRUE(rig.status("scout").unserved.empty());
+}
+
 TEST(FleetStart, IsTheSameForTheSameSeed) {
   auto script = [](std::uint64_t seed) {
     Rig rig;

@@ -2,7 +2,7 @@
 // listens to these, in commit order.
 //
 // Kinds (subject; body): fleet.loaded (fleet name), agent.starting|started|ready|state_changed|
-// exited|failed|registered|removed|stale_results (agent name),
+// exited|failed|unserved|registered|removed|stale_results (agent name),
 // work.accepted|started|retrying|succeeded|failed| timed_out|cancelled|stale_result (work id),
 // run.started|finished (run id), step.started|finished|stage_error (run id; body has stage),
 // run.archived (run id).

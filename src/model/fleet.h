@@ -111,6 +111,8 @@ struct AgentStatus {
   /// Of the AgentSpec that this start was made from; another one means: do not re-adopt.
   std::string spec_digest;
   std::vector<std::string> capabilities;
+  /// Those of them that its hello says it has no handler for; not durable.
+  std::vector<std::string> unserved;
   std::map<std::string, std::string> labels;
   std::string endpoint;  ///< external agents: where they are
   int slots = 0;         ///< work items at a time

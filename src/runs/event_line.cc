@@ -42,6 +42,7 @@ model::LogLevel level_of(std::string_view kind, const JsonObject& body) {
   }
   if (kind == "work.retrying" || kind == "work.stale_result" || kind == "work.cancelled" ||
       kind == "step.stage_error" || kind == "agent.exited" || kind == "agent.stale_results" ||
+      kind == "agent.unserved" ||
       (kind == "agent.state_changed" && (state == "unhealthy" || state == "degraded"))) {
     return model::LogLevel::WARNING;
   }

@@ -5,11 +5,15 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 import tarfile
 
 import pytest
 
-from fleet_project import FleetProject, Problem, wait_until
+from fleet_project import ROOT, FleetProject, Problem, wait_until
+
+sys.path.insert(0, str(ROOT / "python"))
+import mainstay  # noqa: E402
 
 PIPELINES = """
 pipelines:
@@ -108,6 +112,18 @@ def test_a_run_gives_a_complete_folder_and_a_proven_archive(fleet: FleetProject,
     tampered = fleet.cli("runs", "verify", run_id)
     assert tampered.returncode == 1
     assert "run.log" in tampered.stdout + tampered.stderr
+
+
+def test_a_runs_output_is_read_over_the_api_the_cli_and_the_sdk(fleet: FleetProject):
+    run_id = start(fleet, "chain", {"list": [1]})
+    run = fleet.wait_run(run_id)
+    assert list(run["output"]) == ["last"], "of the stages that no other needs"
+    assert run["output"]["last"]["echo"]["id"] == run_id
+    shown = json.loads(fleet.cli("runs", "show", run_id, "-o", "json").stdout)
+    assert shown["output"] == run["output"]
+    with mainstay.Client(f"http://{fleet.daemon_info()['http_address']}", fleet.token()) as client:
+        result = client.run("chain", {"list": []}, wait=False).result(30)
+        assert result["output"]["last"]["echo"]["all"] == []
 
 
 def test_a_fail_soft_stage_degrades_the_run_and_passes_its_error_on(fleet: FleetProject):

@@ -44,9 +44,10 @@ void look_up_and_hand_in(ApiContext& api, const CallPtr& call, StartRun start) {
 
 void reply_run(ApiContext& api, const CallPtr& call, const Result<RunView>& run) {
   if (!run) return reply_error(api, call, run.error());
+  const auto fleet = api.backend.fleet();
   std::string out;
   JsonWriter json(out);
-  write_run(json, *run, true);
+  write_run(json, explained(*run, *fleet), true);
   reply(api, call, 200, std::move(out));
 }
 

@@ -1,6 +1,9 @@
 #include "api/routes/views.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "base/text.h"
 #include "platform/json/json.h"
@@ -101,7 +104,26 @@ void write_usage(JsonWriter& json, const model::Usage& usage) {
   json.end_object();
 }
 
-void write_step(JsonWriter& json, const model::StepStatus& step) {
+void write_waiting(JsonWriter& json, const std::optional<work::Waiting>& waiting) {
+  json.key("waiting");
+  if (!waiting) {
+    json.null();
+    return;
+  }
+  json.begin_object().member("reason", to_text(waiting->reason));
+  json.member("sentence", waiting->sentence).end_object();
+}
+
+/// That of the item that stands for the stage, if all of its items wait.
+std::optional<work::Waiting> waiting_of_stage(const RunView& run, const std::string& stage) {
+  for (const WorkView& item : run.waiting_items) {
+    if (item.spec->step && item.spec->step->stage == stage) return item.waiting;
+  }
+  return std::nullopt;
+}
+
+void write_step(JsonWriter& json, const model::StepStatus& step,
+                const std::optional<work::Waiting>& waiting) {
   json.begin_object();
   json.member("stage", step.stage).member("number", step.number);
   json.member("state", to_text(step.state));
@@ -111,7 +133,26 @@ void write_step(JsonWriter& json, const model::StepStatus& step) {
   write_moment(json, "finished_at", step.finished_at);
   write_usage(json, step.usage);
   write_error(json, step.error);
+  write_waiting(json, waiting);
   json.end_object();
+}
+
+void write_names(JsonWriter& json, std::string_view name, const std::vector<std::string>& names) {
+  json.key(name).begin_array();
+  for (const std::string& one : names) json.value(one);
+  json.end_array();
+}
+
+/// What it declares and can be given: of an agent with a link, what its hello named.
+std::vector<std::string> served(const model::AgentStatus& agent) {
+  if (agent.kind == model::AgentKind::link && !agent.linked) return {};
+  std::vector<std::string> names;
+  for (const std::string& name : agent.capabilities) {
+    if (std::find(agent.unserved.begin(), agent.unserved.end(), name) == agent.unserved.end()) {
+      names.push_back(name);
+    }
+  }
+  return names;
 }
 
 void write_exit(JsonWriter& json, const model::AgentStatus& agent) {
@@ -139,6 +180,19 @@ void write_exit(JsonWriter& json, const model::AgentStatus& agent) {
 
 }  // namespace
 
+WorkView explained(WorkView work, const FleetSnapshot& fleet) {
+  work.waiting = work::waiting_of(*work.spec, work.status, fleet.agents, fleet.stopping);
+  return work;
+}
+
+RunView explained(RunView run, const FleetSnapshot& fleet) {
+  for (WorkView& item : run.waiting_items) item = explained(std::move(item), fleet);
+  if (!run.waiting_items.empty() && !run.has_running_items) {
+    run.waiting = run.waiting_items.front().waiting;
+  }
+  return run;
+}
+
 void write_work(JsonWriter& json, const WorkView& work, bool whole) {
   const model::WorkSpec& spec = *work.spec;
   const model::WorkStatus& status = work.status;
@@ -165,6 +219,7 @@ void write_work(JsonWriter& json, const WorkView& work, bool whole) {
   write_text_or_null(json, "idempotency_key", spec.idempotency_key);
   write_text_or_null(json, "trace_parent", spec.trace_parent);
   write_error(json, status.error);
+  write_waiting(json, work.waiting);
   if (whole) {
     write_payload(json, "input", spec.input);
     write_payload(json, "output", status.output);
@@ -196,9 +251,13 @@ void write_run(JsonWriter& json, const RunView& run, bool whole) {
   write_error(json, run.status.error);
   if (whole) {
     write_payload(json, "input", run.spec->input);
+    write_payload(json, "output", run.status.output);
     json.key("steps").begin_array();
-    for (const model::StepStatus& step : run.steps) write_step(json, step);
+    for (const model::StepStatus& step : run.steps) {
+      write_step(json, step, waiting_of_stage(run, step.stage));
+    }
     json.end_array();
+    write_waiting(json, run.waiting);
   }
   json.end_object();
 }
@@ -215,9 +274,8 @@ void write_agent(JsonWriter& json, const model::AgentStatus& agent) {
   } else {
     json.null();
   }
-  json.key("capabilities").begin_array();
-  for (const std::string& capability : agent.capabilities) json.value(capability);
-  json.end_array();
+  write_names(json, "capabilities", agent.capabilities);
+  write_names(json, "serves", served(agent));
   write_labels(json, agent.labels);
   write_text_or_null(json, "endpoint", agent.endpoint);
   json.member("slots", agent.slots).member("busy", agent.busy).member("linked", agent.linked);

@@ -11,10 +11,13 @@
 
 namespace mainstay::api {
 
+/// With the reasons why it waits, as the fleet is now.
+WorkView explained(WorkView work, const FleetSnapshot& fleet);
+RunView explained(RunView run, const FleetSnapshot& fleet);
 /// `whole`: with input and output; lists leave them out.
 void write_work(platform::JsonWriter& json, const WorkView& work, bool whole);
 void write_attempt(platform::JsonWriter& json, const model::AttemptRow& attempt);
-/// `whole`: with input and steps.
+/// `whole`: with input, output and steps.
 void write_run(platform::JsonWriter& json, const RunView& run, bool whole);
 void write_agent(platform::JsonWriter& json, const model::AgentStatus& agent);
 void write_pipeline(platform::JsonWriter& json, const model::PipelineSpec& pipeline);

@@ -93,9 +93,10 @@ bool has_ended(const WorkView& work) { return is_terminal(work.status.state); }
 
 void reply_work(ApiContext& api, const CallPtr& call, const Result<WorkView>& work) {
   if (!work) return reply_error(api, call, work.error());
+  const auto fleet = api.backend.fleet();
   std::string out;
   JsonWriter json(out);
-  write_work(json, *work, true);
+  write_work(json, explained(*work, *fleet), true);
   reply(api, call, 200, std::move(out));
 }
 
@@ -156,9 +157,11 @@ void list_work(ApiContext& api, const CallPtr& call) {
   api.backend.list_work(*std::move(filter), [api = api.shared_from_this(), call,
                                              limit](Result<std::vector<WorkView>> found) {
     if (!found) return reply_error(*api, call, found.error());
+    const auto fleet = api->backend.fleet();
     reply(*api, call, 200,
-          page_json("work", *found, limit,
-                    [](JsonWriter& json, const WorkView& work) { write_work(json, work, false); }));
+          page_json("work", *found, limit, [&fleet](JsonWriter& json, const WorkView& work) {
+            write_work(json, explained(work, *fleet), false);
+          }));
   });
 }
 

@@ -19,6 +19,10 @@ constexpr std::string_view kSchemas = R"json(
    "reason": {"type": "string"}, "incarnation": {"type": "integer"},
    "pid": {"type": ["integer", "null"]},
    "capabilities": {"type": "array", "items": {"type": "string"}},
+   "serves": {
+    "description": "Those of the capabilities that it has a handler for; none before its hello",
+    "type": "array", "items": {"type": "string"}
+   },
    "labels": {"$ref": "#/components/schemas/labels"},
    "endpoint": {"$ref": "#/components/schemas/text_or_null"}, "slots": {"type": "integer"},
    "busy": {"type": "integer"}, "linked": {"type": "boolean"},
@@ -46,8 +50,8 @@ constexpr std::string_view kSchemas = R"json(
   },
   "additionalProperties": false,
   "required": [
-   "name", "spec", "kind", "state", "reason", "incarnation", "pid", "capabilities", "labels",
-   "endpoint", "slots", "busy", "linked", "sdk", "restarts", "error_count", "last_error",
+   "name", "spec", "kind", "state", "reason", "incarnation", "pid", "capabilities", "serves",
+   "labels", "endpoint", "slots", "busy", "linked", "sdk", "restarts", "error_count", "last_error",
    "last_error_at", "started_at", "last_exit", "lease_until"
   ]
  },

@@ -52,6 +52,25 @@ constexpr std::string_view kSchemas = R"json(
   "additionalProperties": false,
   "required": ["kind", "code", "message", "permanent", "context"]
  },
+ "waiting": {
+  "description": "Why it waits; null when it does not. Of a stage or run: all of it waits",
+  "oneOf": [
+   {
+    "type": "object",
+    "properties": {
+     "reason": {
+      "type": "string",
+      "enum": [
+       "fleet_stops", "not_offered", "no_agent", "busy", "start_after", "backoff", "due"
+      ]
+     },
+     "sentence": {"type": "string"}
+    },
+    "additionalProperties": false, "required": ["reason", "sentence"]
+   },
+   {"type": "null"}
+  ]
+ },
  "work_request": {
   "type": "object",
   "properties": {
@@ -158,14 +177,15 @@ constexpr std::string_view kSchemas = R"json(
    "idle_timeout": {"$ref": "#/components/schemas/duration_or_null"},
    "idempotency_key": {"$ref": "#/components/schemas/text_or_null"},
    "trace_parent": {"$ref": "#/components/schemas/text_or_null"},
-   "error": {"oneOf": [{"$ref": "#/components/schemas/work_error"}, {"type": "null"}]}
+   "error": {"oneOf": [{"$ref": "#/components/schemas/work_error"}, {"type": "null"}]},
+   "waiting": {"$ref": "#/components/schemas/waiting"}
   },
   "additionalProperties": false,
   "required": [
    "id", "state", "description", "capability", "phase", "priority", "labels", "step", "agent",
    "epoch", "attempts_used", "max_attempts", "progress", "created_at", "start_after",
    "deadline", "due_at", "started_at", "finished_at", "timeout", "idle_timeout",
-   "idempotency_key", "trace_parent", "error"
+   "idempotency_key", "trace_parent", "error", "waiting"
   ]
  },
  "work": {
@@ -207,6 +227,7 @@ constexpr std::string_view kSchemas = R"json(
    "idempotency_key": {"$ref": "#/components/schemas/text_or_null"},
    "trace_parent": {"$ref": "#/components/schemas/text_or_null"},
    "error": {"oneOf": [{"$ref": "#/components/schemas/work_error"}, {"type": "null"}]},
+   "waiting": {"$ref": "#/components/schemas/waiting"},
    "input": {}, "output": {}
   },
   "additionalProperties": false,
@@ -214,7 +235,7 @@ constexpr std::string_view kSchemas = R"json(
    "id", "state", "description", "capability", "phase", "priority", "labels", "step", "agent",
    "epoch", "attempts_used", "max_attempts", "progress", "created_at", "start_after",
    "deadline", "due_at", "started_at", "finished_at", "timeout", "idle_timeout",
-   "idempotency_key", "trace_parent", "error", "input", "output"
+   "idempotency_key", "trace_parent", "error", "waiting", "input", "output"
   ]
  },
  "work_list": {
@@ -292,12 +313,13 @@ constexpr std::string_view kSchemas = R"json(
    "started_at": {"$ref": "#/components/schemas/time_or_null"},
    "finished_at": {"$ref": "#/components/schemas/time_or_null"},
    "usage": {"$ref": "#/components/schemas/usage"},
-   "error": {"oneOf": [{"$ref": "#/components/schemas/work_error"}, {"type": "null"}]}
+   "error": {"oneOf": [{"$ref": "#/components/schemas/work_error"}, {"type": "null"}]},
+   "waiting": {"$ref": "#/components/schemas/waiting"}
   },
   "additionalProperties": false,
   "required": [
    "stage", "number", "state", "items_total", "items_done", "items_failed", "retries",
-   "started_at", "finished_at", "usage", "error"
+   "started_at", "finished_at", "usage", "error", "waiting"
   ]
  },
  "run_summary": {
@@ -335,12 +357,17 @@ constexpr std::string_view kSchemas = R"json(
    "idempotency_key": {"$ref": "#/components/schemas/text_or_null"},
    "trace_parent": {"$ref": "#/components/schemas/text_or_null"},
    "error": {"oneOf": [{"$ref": "#/components/schemas/work_error"}, {"type": "null"}]},
-   "input": {}, "steps": {"type": "array", "items": {"$ref": "#/components/schemas/step"}}
+   "waiting": {"$ref": "#/components/schemas/waiting"},
+   "input": {},
+   "output": {
+    "description": "Once it succeeded or is degraded: by stage, of those that no other stage needs"
+   },
+   "steps": {"type": "array", "items": {"$ref": "#/components/schemas/step"}}
   },
   "additionalProperties": false,
   "required": [
    "id", "pipeline", "version", "state", "labels", "created_at", "finished_at",
-   "idempotency_key", "trace_parent", "error", "input", "steps"
+   "idempotency_key", "trace_parent", "error", "waiting", "input", "output", "steps"
   ]
  },
  "run_list": {

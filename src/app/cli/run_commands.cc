@@ -100,6 +100,16 @@ std::string usage_text(const Json& run) {
   return fmt::format(", {} tokens in {} LLM request{}", tokens, requests, requests == 1 ? "" : "s");
 }
 
+/// Why nothing of it goes on, or of single stages; "" when all goes on.
+std::string waiting_text(const Json& run) {
+  std::string out;
+  for (const Json& step : list_of(run, "steps")) {
+    const std::string sentence = text_of(field(step, "waiting"), "sentence");
+    if (!sentence.empty()) out += fmt::format("{} waits: {}\n", text_of(step, "stage"), sentence);
+  }
+  return out;
+}
+
 std::string run_text(const Json& run) {
   std::string out = fmt::format(
       "{} {} (version {}): {}, {}{}\n", text_of(run, "pipeline"), text_of(run, "id"),
@@ -122,7 +132,7 @@ std::string run_text(const Json& run) {
                    : span_between(text_of(step, "started_at"), text_of(step, "finished_at")),
                text_of(field(step, "error"), "message")});
   }
-  return out + "\n" + table.to_text();
+  return out + waiting_text(run) + "\n" + table.to_text();
 }
 
 void print(const GlobalOptions& global, std::string_view json, const std::string& table) {

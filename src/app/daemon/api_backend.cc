@@ -177,7 +177,13 @@ void ApiBackend::find_run(model::RunId id, api::OnResult<api::RunView> on_view) 
       [this, id](SqliteConnection& db) -> Result<api::RunView> {
         auto record = work::find_run(db, id, &parts_.store.blobs());
         if (!record) return std::move(record).error();
-        return view_of(std::move(*record));
+        api::RunView view = view_of(std::move(*record));
+        if (is_terminal(view.status.state)) return view;
+        auto waiting = work::waiting_items(db, id);
+        if (!waiting) return std::move(waiting).error();
+        view.waiting_items = views_of(std::move(waiting->oldest));
+        view.has_running_items = waiting->some_run;
+        return view;
       },
       std::move(on_view));
 }

@@ -67,6 +67,8 @@ std::string item_text(const Json& item, std::string_view text) {
   if (!object_of(item, "labels").empty()) {
     table.row({"labels", members_text(field(item, "labels"))});
   }
+  const std::string waiting = text_of(field(item, "waiting"), "sentence");
+  if (!waiting.empty()) table.row({"waiting", waiting});
   if (const Json& error = field(item, "error"); error.is_object()) add_error_rows(table, error);
   for (const char* key : {"input", "output"}) {
     const std::string payload =

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "fleet/supervision/exit_text.h"
 #include "platform/json/json_text.h"
 
@@ -68,6 +69,16 @@ void journal_failed(const model::AgentStatus& status, Turn& turn) {
   journal("agent.failed", status.name, turn, [&](JsonWriter& json) {
     json.member("incarnation", status.incarnation).member("reason", status.reason);
     json.member("restarts", status.restarts);
+  });
+}
+
+void journal_unserved(const model::AgentStatus& status, Turn& turn) {
+  journal("agent.unserved", status.name, turn, [&](JsonWriter& json) {
+    json.member("incarnation", status.incarnation).key("capabilities").begin_array();
+    for (const std::string& capability : status.unserved) json.value(capability);
+    json.end_array();
+    json.member("reason", "fleet.yaml says that it offers " + base::join(status.unserved, ", ") +
+                              ", and it has no handler for that; such work waits");
   });
 }
 

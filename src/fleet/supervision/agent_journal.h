@@ -25,6 +25,8 @@ void journal_ready(const model::AgentStatus& status, Turn& turn);
 void journal_exited(const Agent& agent, const std::string& cause, Turn& turn);
 /// {"incarnation","reason","restarts"}
 void journal_failed(const model::AgentStatus& status, Turn& turn);
+/// {"incarnation","capabilities","reason"}
+void journal_unserved(const model::AgentStatus& status, Turn& turn);
 /// {"endpoint","capabilities"}
 void journal_registered(const model::AgentStatus& status, Turn& turn);
 /// {"reason"}

@@ -20,6 +20,9 @@ Health judge(const HealthView& view) {
             fmt::format("{} failures in a row; last: {}", view.failures_in_a_row, view.last_error)};
   }
   if (!view.failed_needs.empty()) return {AgentState::degraded, view.failed_needs};
+  if (!view.unserved.empty()) {
+    return {AgentState::healthy, "ready; has no handler for " + view.unserved};
+  }
   return {AgentState::healthy, view.needs_link ? "ready" : "ready; runs its command per item"};
 }
 

@@ -28,6 +28,8 @@ struct HealthView {
   std::string last_error;
   /// Not empty: the dependencies that have failed, as a sentence.
   std::string failed_needs;
+  /// Not empty: what the fleet file says it offers and it has no handler for.
+  std::string unserved;
 };
 
 struct Health {

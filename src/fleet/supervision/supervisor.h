@@ -97,6 +97,8 @@ class Supervisor {
   Agent* find(const model::AgentName& name);
   Agent* find(const model::AgentName& name, model::Incarnation incarnation);
   void refuse_link(const model::LinkOpened& fact, std::string reason, Turn& turn);
+  /// Compares what the hello serves with what the fleet file says.
+  void note_unserved(Agent& agent, const std::vector<std::string>& serves, Turn& turn);
   void become_ready(Agent& agent, Turn& turn);
   void watch_progress(const Agent& agent, Turn& turn);
   void check_progress(Agent& agent, Turn& turn);

@@ -65,6 +65,7 @@ void Supervisor::on(const model::LinkOpened& fact, Turn turn) {
   directory_.set_link(fact.agent, fact.link, fact.slots, fact.capabilities);
   directory_.set_sdk(fact.agent, agent.status.sdk);
   agent.status.slots = directory_.find(fact.agent)->slots;
+  note_unserved(agent, fact.capabilities, turn);
   if (agent.stop_begun) {
     const Duration left = agent.stop_deadline - turn.now.mono;
     turn.out.effect(model::DrainAgent{fact.agent, fact.link, std::max(Duration{0}, left)});
@@ -75,6 +76,19 @@ void Supervisor::on(const model::LinkOpened& fact, Turn turn) {
   }
   become_ready(agent, turn);
   advance(turn);
+}
+
+void Supervisor::note_unserved(Agent& agent, const std::vector<std::string>& serves, Turn& turn) {
+  std::vector<std::string> unserved;
+  for (const std::string& capability : agent.spec->capabilities) {
+    // A hello that names none serves them all.
+    const bool served =
+        serves.empty() || std::find(serves.begin(), serves.end(), capability) != serves.end();
+    if (!served) unserved.push_back(capability);
+  }
+  if (agent.status.unserved == unserved) return;
+  agent.status.unserved = std::move(unserved);
+  if (!agent.status.unserved.empty()) journal_unserved(agent.status, turn);
 }
 
 void Supervisor::become_ready(Agent& agent, Turn& turn) {
@@ -169,9 +183,10 @@ void Supervisor::refresh(Agent& agent, Turn& turn) {
   if (alive && agent.stop_wanted) {
     transition(agent, AgentState::draining, stop_text(agent), turn);
   } else if (alive) {
-    const Health health = judge(
-        {!agent.is_exec(), agent.link != 0, agent.was_ready, agent.stall_reason, agent.kill_reason,
-         agent.link_reason, agent.failures_in_a_row, agent.status.last_error, agent.failed_needs});
+    const Health health = judge({!agent.is_exec(), agent.link != 0, agent.was_ready,
+                                 agent.stall_reason, agent.kill_reason, agent.link_reason,
+                                 agent.failures_in_a_row, agent.status.last_error,
+                                 agent.failed_needs, base::join(agent.status.unserved, ", ")});
     transition(agent, health.state, health.reason, turn);
   }
   sync_assignable(agent);

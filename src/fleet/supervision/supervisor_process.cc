@@ -31,6 +31,7 @@ void Supervisor::begin_incarnation(Agent& agent) {
   agent.status.token_sha256.clear();
   agent.status.spec_digest = spec_digest(*agent.spec);
   agent.status.sdk.clear();
+  agent.status.unserved.clear();
   agent.status.started_at.reset();
   agent.status.linked = false;
   agent.link = 0;

@@ -274,6 +274,31 @@ Result<std::vector<model::UsageRow>> list_usage(SqliteConnection& db, const mode
   return rows;
 }
 
+Result<WaitingItems> waiting_items(SqliteConnection& db, const model::RunId& run) {
+  Result<SqliteStatement> select = db.prepare(
+      "SELECT min(id), max(state='running') FROM work_items WHERE run=?1 AND open=1 "
+      "GROUP BY stage ORDER BY 1");
+  if (!select) return std::move(select).error();
+  select->bind_blob(1, run.view());
+  WaitingItems found;
+  std::vector<model::WorkId> oldest;
+  Result<void> done = store::for_each_row(*select, [&](ColumnReader& reader) {
+    const auto id = reader.id<model::WorkId>();
+    if (reader.integer() != 0) {
+      found.some_run = true;
+    } else {
+      oldest.push_back(id);
+    }
+  });
+  if (!done) return std::move(done).error();
+  for (const model::WorkId& id : oldest) {
+    Result<WorkRecord> record = find_work(db, id, nullptr);
+    if (!record) return std::move(record).error();
+    found.oldest.push_back(*std::move(record));
+  }
+  return found;
+}
+
 Result<std::vector<model::RecoveredWork>> items_of_run(SqliteConnection& db,
                                                        const model::RunId& run,
                                                        const store::Blobs* blobs) {

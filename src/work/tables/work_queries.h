@@ -69,6 +69,14 @@ Result<std::vector<model::AttemptRow>> list_attempts(platform::SqliteConnection&
 Result<std::vector<model::UsageRow>> list_usage(platform::SqliteConnection& db,
                                                 const model::WorkId& work);
 
+/// Of a run's items that have not ended.
+struct WaitingItems {
+  /// The oldest of each stage none of whose items runs, without payloads, oldest first.
+  std::vector<WorkRecord> oldest;
+  bool some_run = false;
+};
+Result<WaitingItems> waiting_items(platform::SqliteConnection& db, const model::RunId& run);
+
 /// The items of a run by stage and index, with payloads and running attempts.
 Result<std::vector<model::RecoveredWork>> items_of_run(platform::SqliteConnection& db,
                                                        const model::RunId& run,

@@ -106,6 +106,7 @@ store::Migration work_migration() {
     ) STRICT;
     CREATE INDEX work_open ON work_items(open) WHERE open=1;
     CREATE INDEX work_of_run ON work_items(run, stage, stage_index) WHERE run IS NOT NULL;
+    CREATE INDEX work_open_of_run ON work_items(run, stage) WHERE open=1 AND run IS NOT NULL;
     CREATE INDEX work_trouble ON work_items(state, id)
       WHERE state IN ('failed', 'timed_out', 'cancelled');
     CREATE UNIQUE INDEX work_key ON work_items(idempotency_key)
