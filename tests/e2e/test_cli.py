@@ -1,6 +1,7 @@
 """The command line as a person uses it."""
 from __future__ import annotations
 
+import datetime
 import json
 import re
 
@@ -99,6 +100,28 @@ pipelines:
     assert project.cli("work", "show", "0192f3c8-7b1a-7cc3-98c4-dc0c0c07398f").returncode == 4
     failed = project.cli("work", "submit", "fail", "-m", "x", "--wait")
     assert failed.returncode == 1
+
+
+def test_work_submit_says_all_that_an_item_may_have(project: FleetProject):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    tomorrow = (now + datetime.timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    project.write("mainstay.yaml", 'http: {listen: "127.0.0.1:0"}\nlink: {listen: ""}\n'
+                                   "work: {phases: [early, late]}\n")
+    project.python_fleet()
+    project.up()
+    made = project.cli("work", "submit", "echo", "--phase", "late", "--max-attempts", "7",
+                       "--timeout", "20s", "--idle-timeout", "5s", "--deadline", "2h",
+                       "--start-after", tomorrow)
+    assert made.returncode == 2 and "before the deadline" in made.stderr
+    made = project.cli("work", "submit", "echo", "--phase", "late", "--max-attempts", "7",
+                       "--timeout", "20s", "--idle-timeout", "5s", "--start-after", "1h",
+                       "--deadline", tomorrow)
+    assert made.returncode == 0, made.stderr
+    item = project.api("GET", f"/v1/work/{made.stdout.strip()}")
+    assert (item["phase"], item["max_attempts"]) == ("late", 7)
+    assert (item["timeout"], item["idle_timeout"]) == ("20s", "5s")
+    assert item["deadline"][:19] == tomorrow[:19]
+    assert item["state"] == "delayed" and item["start_after"] > item["created_at"]
 
 
 def test_up_detached_returns_when_ready_and_down_ends_it(project: FleetProject):

@@ -267,8 +267,16 @@ void Grammar::add_work() {
   submit->add_option("--input-json", submit_.input_json, "the whole input; `-`: standard input")
       ->type_name("JSON|@FILE|-");
   between(submit->add_option("-p,--priority", submit_.priority, "higher is sooner"), 0, 9);
+  submit->add_option("--phase", submit_.phase, "one of the setting work.phases")->type_name("NAME");
   submit->add_option("--timeout", submit_.timeout, "of one attempt, such as 30s")
       ->type_name("DURATION");
+  submit->add_option("--idle-timeout", submit_.idle_timeout, "of one attempt, without progress")
+      ->type_name("DURATION");
+  submit->add_option("--deadline", submit_.deadline, "it ends then, whatever it does")
+      ->type_name("DURATION|TIME");
+  submit->add_option("--start-after", submit_.start_after, "not to be started before")
+      ->type_name("DURATION|TIME");
+  between(submit->add_option("--max-attempts", submit_.max_attempts, "tries in all"), 1, 1000);
   submit
       ->add_option("--idempotency-key", submit_.idempotency_key,
                    "the same key submits the same item only once")

@@ -51,7 +51,14 @@ struct SubmitOptions {
   std::vector<std::string> inputs;
   std::optional<std::string> input_json;
   int priority = -1;
+  std::string phase;
   std::string timeout;
+  std::string idle_timeout;
+  /// A time, or how long from now.
+  std::string deadline;
+  std::string start_after;
+  /// Tries in all; 0: the setting's.
+  int max_attempts = 0;
   std::string idempotency_key;
   std::vector<std::string> labels;
   bool wait = false;

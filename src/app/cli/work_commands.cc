@@ -16,6 +16,8 @@
 #include "app/views/time_text.h"
 #include "app/views/work_tables.h"
 #include "base/text.h"
+#include "base/time.h"
+#include "platform/clock.h"
 #include "platform/http/message.h"
 #include "platform/json/json_layout.h"
 
@@ -34,6 +36,37 @@ void print(const GlobalOptions& global, std::string_view json, const std::string
   std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
+/// A time as it is written, or one so long from now.
+Result<std::string> moment_of(const char* option, const std::string& text) {
+  if (base::wall_from_text(text)) return text;
+  const auto from_now = base::parse_duration(text);
+  // No duration that is read is longer than a few hundred years: the sum is a time.
+  if (from_now) {
+    return base::wall_to_text(platform::wall_now() +
+                              std::chrono::duration_cast<Wall::duration>(*from_now));
+  }
+  return Error(Code::invalid_argument,
+               fmt::format("{}: expected a duration from now such as 10m, or a time such as "
+                           "2030-01-31T12:00:00Z, got \"{}\"",
+                           option, base::excerpt(text, 80)));
+}
+
+Result<void> add_times(const SubmitOptions& options, platform::JsonWriter& json) {
+  if (!options.timeout.empty()) json.member("timeout", options.timeout);
+  if (!options.idle_timeout.empty()) json.member("idle_timeout", options.idle_timeout);
+  if (!options.deadline.empty()) {
+    auto deadline = moment_of("--deadline", options.deadline);
+    if (!deadline) return std::move(deadline).error();
+    json.member("deadline", *deadline);
+  }
+  if (!options.start_after.empty()) {
+    auto start = moment_of("--start-after", options.start_after);
+    if (!start) return std::move(start).error();
+    json.member("start_after", *start);
+  }
+  return {};
+}
+
 Result<std::string> submit_body(const SubmitOptions& options) {
   auto input = read_input(options.inputs, options.input_json);
   if (!input) return std::move(input).error();
@@ -46,7 +79,11 @@ Result<std::string> submit_body(const SubmitOptions& options) {
               options.description.empty() ? options.capability + " by hand" : options.description);
   json.member_raw("input", *input).member_raw("labels", platform::to_text(*labels));
   if (options.priority >= 0) json.member("priority", options.priority);
-  if (!options.timeout.empty()) json.member("timeout", options.timeout);
+  if (!options.phase.empty()) json.member("phase", options.phase);
+  if (options.max_attempts > 0) {
+    json.member_raw("retry", fmt::format(R"({{"max_attempts":{}}})", options.max_attempts));
+  }
+  if (auto added = add_times(options, json); !added) return std::move(added).error();
   json.end_object();
   return body;
 }
