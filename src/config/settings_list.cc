@@ -10,6 +10,8 @@ constexpr std::array kAll{
     &kFeatures.decl,
     &kLogLevel.decl,
     &kLogFormat.decl,
+    &kLogAgentLines.decl,
+    &kLogAgentBytes.decl,
     &kHttpListen.decl,
     &kHttpAllowRemote.decl,
     &kHttpAllowedHosts.decl,

@@ -45,6 +45,24 @@ inline constexpr Setting<std::string> kLogFormat{
      .doc = "Form of the log lines on stderr: `console` for people, `json` for programs, `auto` "
             "for console on a terminal and JSON elsewhere. Log files are always JSON Lines."}};
 
+inline constexpr Setting<std::int64_t> kLogAgentLines{
+    {.key = "log.agent_lines",
+     .type = SettingType::integer,
+     .fallback = "1000",
+     .min = "0",
+     .max = "1000000",
+     .doc = "Log lines a second that are kept of each agent, and ten times as many at once; 0: "
+            "without limit. Lines above that are dropped; a line a second says how many, and "
+            "`mainstay_node_dropped_lines_total` counts them."}};
+
+inline constexpr Setting<std::uint64_t> kLogAgentBytes{
+    {.key = "log.agent_bytes",
+     .type = SettingType::size,
+     .fallback = "1MiB",
+     .min = "0",
+     .max = "1GiB",
+     .doc = "The same for the bytes of those lines."}};
+
 inline constexpr Setting<std::string> kHttpListen{
     {.key = "http.listen",
      .type = SettingType::address,

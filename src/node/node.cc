@@ -12,6 +12,7 @@ namespace mainstay::node {
 namespace {
 
 constexpr Duration kReapInterval = std::chrono::milliseconds(500);
+constexpr Duration kMarkInterval = std::chrono::seconds(1);
 constexpr Duration kStopLimit = std::chrono::seconds(5);
 constexpr std::size_t kMaxWaitingOutputs = 256;
 constexpr std::size_t kMaxPathBytes = 4096;
@@ -123,8 +124,25 @@ void Node::take_stock() {
 void Node::run() {
   platform::name_this_thread("node");
   reap_orphans_and_again();
+  if (sinks_.gate) mark_dropped_lines_and_again();
   reactor_->run();
   execs_.kill_all(kStopLimit);
+  mark_dropped_lines();
+}
+
+void Node::mark_dropped_lines() {
+  if (!sinks_.gate) return;
+  for (const LineGate::Dropped& dropped : sinks_.gate->take_dropped()) {
+    warn(std::to_string(dropped.lines) + " lines of agent " + dropped.agent +
+             " dropped in the last second: it writes more than the settings log.agent_lines and "
+             "log.agent_bytes allow",
+         dropped.agent);
+  }
+}
+
+void Node::mark_dropped_lines_and_again() {
+  mark_dropped_lines();
+  reactor_->after(kMarkInterval, [this] { mark_dropped_lines_and_again(); });
 }
 
 void Node::reap_orphans_and_again() {
@@ -196,16 +214,18 @@ NodeStatus Node::status() const {
   status.processes_started = counters_.processes.load(std::memory_order_relaxed);
   status.log_lines = counters_.log_lines.load(std::memory_order_relaxed);
   status.truncated_lines = counters_.truncated_lines.load(std::memory_order_relaxed);
+  if (sinks_.gate) status.dropped_lines = sinks_.gate->dropped_total();
   status.orphans_reaped = counters_.orphans_reaped.load(std::memory_order_relaxed);
   return status;
 }
 
-void Node::warn(std::string message) {
+void Node::warn(std::string message, const model::AgentName& agent) {
   model::LogRecord record;
   record.at = platform::wall_now();
   record.level = model::LogLevel::WARNING;
   record.message = std::move(message);
   record.context.component = "node";
+  record.context.agent = agent;
   sinks_.log(std::move(record));
 }
 

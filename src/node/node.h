@@ -34,6 +34,8 @@ struct NodeStatus {
   std::uint64_t processes_started = 0;
   std::uint64_t log_lines = 0;
   std::uint64_t truncated_lines = 0;
+  /// Of agents that wrote more than they may.
+  std::uint64_t dropped_lines = 0;
   std::uint64_t orphans_reaped = 0;
 };
 
@@ -69,7 +71,9 @@ class Node {
   void take_stock();
   void run();
   void reap_orphans_and_again();
-  void warn(std::string message);
+  void mark_dropped_lines();
+  void mark_dropped_lines_and_again();
+  void warn(std::string message, const model::AgentName& agent = {});
 
   void carry_out(const model::Effect& effect);
   bool kill_all_here();

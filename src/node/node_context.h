@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "model/input.h"
 #include "model/log_record.h"
 #include "model/payload.h"
+#include "node/output/line_gate.h"
 #include "platform/loop/reactor.h"
 #include "platform/process/cgroup.h"
 
@@ -46,6 +48,8 @@ struct NodeSinks {
   std::function<Result<model::Payload>(std::string)> store_payload;
   /// A token that was made: never to be seen in a log. May be empty.
   std::function<void(const std::string&)> secret = {};
+  /// Holds agents to their share of the log; null: no limit. Shared with the link.
+  std::shared_ptr<LineGate> gate = nullptr;
 };
 
 struct NodeCounters {

@@ -277,6 +277,9 @@ Result<void> Daemon::start_link() {
   options.settings = {std::string(to_text(config_.settings.environment())),
                       config_.settings.get(config::kFeatures), config_.settings.get(config::kDebug),
                       config_.settings.get(config::kLogLevel)};
+  gate_ = std::make_shared<node::LineGate>(
+      node::LineLimits{static_cast<std::uint64_t>(config_.settings.get(config::kLogAgentLines)),
+                       config_.settings.get(config::kLogAgentBytes)});
   node::LinkServer::Sinks sinks;
   sinks.fact = [this](model::Fact fact) { take_fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };
@@ -355,6 +358,7 @@ Result<void> Daemon::start_node() {
   sinks.secret = [this](const std::string& secret) { redactor_->add(secret); };
   sinks.fact = [this](model::Fact fact) { take_fact(std::move(fact)); };
   sinks.log = [this](model::LogRecord record) { log_record(std::move(record)); };
+  sinks.gate = gate_;
   sinks.store_payload = [this](std::string json) { return store_payload(std::move(json)); };
   auto started = node::Node::start(std::move(options), *link_, std::move(sinks));
   if (!started) return std::move(started).error();
@@ -486,6 +490,8 @@ void Daemon::append_metrics(std::string& out) const {
   add("mainstay_node_processes_started_total", "Processes started", node.processes_started);
   add("mainstay_node_log_lines_total", "Lines read from agents", node.log_lines);
   add("mainstay_node_truncated_lines_total", "Lines cut at the limit", node.truncated_lines);
+  add("mainstay_node_dropped_lines_total", "Lines of agents dropped above their rate limit",
+      node.dropped_lines);
   add("mainstay_recorder_dropped_total", "Log lines and spans dropped",
       static_cast<std::uint64_t>(recorder_->dropped()));
   add("mainstay_recorder_failed_writes_total",

@@ -30,6 +30,7 @@
 #include "model/fleet.h"
 #include "model/input.h"
 #include "model/log_record.h"
+#include "node/output/line_gate.h"
 
 namespace mainstay::node {
 
@@ -90,6 +91,8 @@ class LinkServer {
     std::function<void(model::WorkId, WorkFinished)> on_finished;
     /// Registry.Find: the agents as they are now.
     std::function<std::shared_ptr<const std::vector<model::AgentStatus>>()> agents = {};
+    /// Holds agents to their share of the log; null: no limit.
+    std::shared_ptr<LineGate> gate = nullptr;
   };
 
   static Result<std::unique_ptr<LinkServer>> start(Options options, Sinks sinks);

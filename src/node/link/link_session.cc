@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "node/link/link_messages.h"
+#include "platform/clock.h"
 #include "platform/crypto.h"
 
 namespace mainstay::node {
@@ -137,7 +138,7 @@ void AgentSession::take(Message& message) {
   const model::AgentName& agent = opened_.agent;
   const LinkServer::Sinks& sinks = parts_->sinks;
   if (sinks.log) {
-    for (const wire::LogLine& line : message.logs()) sinks.log(log_record_of(line, agent));
+    for (const wire::LogLine& line : message.logs()) take_log(line);
   }
   if (sinks.span) {
     for (const wire::Span& span : message.spans()) sinks.span(span_record_of(span, agent));
@@ -155,6 +156,13 @@ void AgentSession::take(Message& message) {
   if (!message.goodbye()) return;
   orderly_ = true;
   finish_well();
+}
+
+void AgentSession::take_log(const wire::LogLine& line) {
+  const LinkServer::Sinks& sinks = parts_->sinks;
+  const std::size_t bytes = line.message().size() + line.fields_json().size();
+  if (sinks.gate && !sinks.gate->admit(opened_.agent, bytes, platform::mono_now())) return;
+  sinks.log(log_record_of(line, opened_.agent));
 }
 
 bool AgentSession::take_result(wire::AttemptResult& result) {

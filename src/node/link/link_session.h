@@ -48,6 +48,7 @@ class AgentSession final
   void open(model::LinkId link, int allowed);
   Next take_or_hand_over(Message& message);
   void take(Message& message);
+  void take_log(const mainstay::v1::LogLine& line);
   bool take_result(mainstay::v1::AttemptResult& result);
   void report_closed(const std::string& reason);
   std::shared_ptr<AgentSession> self();

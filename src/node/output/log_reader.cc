@@ -66,6 +66,8 @@ void LogReader::take(std::string_view line, std::size_t dropped) {
   }
   node_.counters.log_lines.fetch_add(1, std::memory_order_relaxed);
   if (dropped > 0) node_.counters.truncated_lines.fetch_add(1, std::memory_order_relaxed);
+  const auto& gate = node_.sinks.gate;
+  if (gate && !gate->admit(context_.agent, line.size(), platform::mono_now())) return;
   node_.sinks.log(record_of_line(line, dropped, context_, stream_name_, platform::wall_now()));
 }
 
