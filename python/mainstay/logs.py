@@ -77,7 +77,7 @@ def emit(sink: Sink, level: str, message: str, fields: Dict[str, Any], component
     if fields:
         try:
             text = _encode(fields)
-        except (Exception, SystemExit):  # NaN, a key that is no word, a loop, or a `str` that raises
+        except (Exception, SystemExit):  # NaN, a key that is no word, a loop, a `str` that raises
             text = object_text(fields, MAX_FIELDS_BYTES)
     sink(Line(unix_micros or time.time_ns() // 1000, level, message, text, component, context))
 

@@ -11,6 +11,7 @@
 #include "app/cli/stored_runs.h"
 #include "app/views/json_fields.h"
 #include "app/views/output.h"
+#include "base/printable.h"
 #include "base/text.h"
 #include "platform/http/message.h"
 #include "runs/run_archive.h"
