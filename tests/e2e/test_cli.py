@@ -172,6 +172,9 @@ pipelines:
     other = project.submit("echo", {"x": 2})
     assert project.cli("work", "wait", item).returncode == 0
     assert item in project.cli("work", "show", item[:-1]).stdout
+    ends_in_f = next(i for i in (project.submit("echo", {"x": n}) for n in range(1000))
+                     if i.endswith("f"))
+    assert ends_in_f in project.cli("work", "show", ends_in_f[:-1]).stdout
     common = next(item[:n] for n in range(len(item), 0, -1) if other.startswith(item[:n]))
     several = project.cli("work", "show", common)
     assert several.returncode == 2

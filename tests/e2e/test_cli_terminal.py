@@ -145,7 +145,8 @@ def test_keys_of_files_and_words_typed_are_told_without_their_control_characters
     project.fleet('fleet: t\n"\\e]0;pwn\\a": 1\n"\\u009b2J": 1\n')
     checked = project.cli("config", "check")
     assert checked.returncode == 2
-    assert r"\x1b]0;pwn\x07" in checked.stdout and not BAD.search(checked.stdout + checked.stderr)
+    assert r"\u001b]0;pwn\u0007" in checked.stdout
+    assert not BAD.search(checked.stdout + checked.stderr)
     for words in (["\x1b[31mx"], ["run", "\x1b[31mx"], ["-o", "\x1b[31m", "status"],
                   ["config", "get", "\x9b\x1b"], ["-C", "/\x1b[1m", "status"],
                   ["up", "--\x1b[1m"], ["--set", "\x1b[1m=2", "config", "check"]):

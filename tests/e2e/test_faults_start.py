@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import resource
 
 import pytest
 
@@ -131,12 +132,18 @@ agents:
     capabilities: [x]
 ''' + "".join(f'''
   {name}:
-    command: [./{name}, "{'x' * 200_000 if name == 'huge' else 'x'}"]
+    command: [./{name}, {', '.join(['x' * 120_000] * 3) if name == 'huge' else 'x'}]
     capabilities: [y]
     depends_on: [gate]
     restart: {{policy: always, backoff_min: 1ms, backoff_max: 2ms, max_restarts: 1000}}
 ''' for name in BROKEN))
-    project.up()
+    # All arguments together may take a quarter of the stack, execve(2).
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, hard))
+    try:
+        project.up()
+    finally:
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
     # Found at start-up, all is well; what is gone by its turn is told by the start itself.
     (project.folder / "missing").unlink()
     (project.folder / "unexecutable").chmod(0o644)

@@ -51,6 +51,8 @@ Result<std::string> whole_id(DaemonClient& daemon, std::string_view list, const 
   auto page = daemon.get(fmt::format("/v1/{}?limit=2&cursor={}", list, *last));
   if (!page) return std::move(page).error();
   std::vector<std::string> ids;
+  // A page begins after its cursor, which may itself be the id: one that ends in f.
+  if (daemon.get(fmt::format("/v1/{}/{}", list, *last))) ids.push_back(*last);
   for (const platform::Json& entry : list_of(page->json, list)) ids.push_back(text_of(entry, "id"));
   const auto only = only_id_like(given, ids);
   return only ? checked_id(list, *only, what) : only;
