@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-
 #include "base/random.h"
 #include "engine/recovery.h"
 #include "platform/sqlite/sqlite_memory_vfs.h"
