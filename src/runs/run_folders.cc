@@ -70,7 +70,9 @@ void RunFolders::write(const model::LogRecord& record) {
   const std::string text = telemetry::to_json_line(record);
   Run* run = run_of(context.run_id, context.pipeline);
   if (run != nullptr && run->files) {
-    const std::string_view component = context.component.empty() ? "adapter" : context.component;
+    // One type on both sides: a literal beside a std::string makes a string that is gone at once.
+    const std::string_view component =
+        context.component.empty() ? std::string_view("adapter") : context.component;
     auto added = run->files->append(context.step, component, text);
     if (added) return;
     lose(context.run_id, *run, added.error());
