@@ -90,7 +90,7 @@ class RecorderTest : public ::testing::Test {
       }
       return Result<void>();
     };
-    ports.unarchived = [this] {
+    ports.unarchived = [] {
       return Result<std::vector<model::RunId>>(std::vector{*model::RunId::from_text(kRunId)});
     };
     ports.trouble = [this](const std::string& reason) {
