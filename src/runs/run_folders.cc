@@ -36,7 +36,11 @@ void RunFolders::write(const model::Event& event) {
   const std::string& run_id = line.record.context.run_id;
   if (run_id.empty()) return write_fleet(line.record);
   if (Run* run = run_of(run_id, line.record.context.pipeline)) {
-    if (event.kind == "run.started") begin(run_id, *run);
+    if (event.kind == "run.started") {
+      begin(run_id, *run);
+    } else {
+      catch_up(run_id, *run, event.seq - 1);
+    }
     if (event.kind == "step.started" && run->files) {
       auto made = run->files->prepare_step(line.record.context.step);
       if (!made) lose(run_id, *run, made.error());
@@ -152,12 +156,24 @@ Result<void> RunFolders::open_folder(const std::string& run_id, Run& run) {
 }
 
 void RunFolders::begin(const std::string& run_id, Run& run) {
+  run.seen = true;
   const auto id = model::RunId::from_text(run_id);
   if (!id || !run.files) return;
   auto details = ports_.details(*id);
   if (!details) return;  // what lacks at the end is written then
   auto put = write_start_documents(run.files->layout(), *details, options_);
   if (!put) lose(run_id, run, put.error());
+}
+
+// The first event that is seen of a run that began before this start: where its folder is not there
+// what came before goes first, since a log is read from its beginning.
+void RunFolders::catch_up(const std::string& run_id, Run& run, model::Sequence until) {
+  if (run.seen || !run.files) return;
+  run.seen = true;
+  const auto id = model::RunId::from_text(run_id);
+  if (!id || has_start_documents(run.files->layout())) return;
+  // What fails now is made good at the run's end.
+  (void)restore(*id, run, until);
 }
 
 void RunFolders::finish(const std::string& run_id) {
@@ -221,16 +237,16 @@ Result<void> RunFolders::fill_in(model::RunId id, const RunDetails& details, Run
   // What was removed is no longer written to: the files are made anew.
   run.files->close_all();
   if (auto made = run.files->prepare(); !made) return made;
-  if (auto done = restore(id, run); !done) return done;
+  if (auto done = restore(id, run, last_); !done) return done;
   if (late_start) {
     if (auto put = write_start_documents(layout, details, options_); !put) return put;
   }
   return mark_losses(id.to_text(), run);
 }
 
-Result<void> RunFolders::restore(model::RunId id, Run& run) {
+Result<void> RunFolders::restore(model::RunId id, Run& run, model::Sequence until) {
   if (!ports_.events) return {};
-  auto restored = restore_lines({id, run.pipeline, last_}, ports_.events, *run.files);
+  auto restored = restore_lines({id, run.pipeline, until}, ports_.events, *run.files);
   if (!restored) return std::move(restored).error();
   run.losses.restored += *restored;
   return {};
@@ -282,7 +298,7 @@ void RunFolders::retry() {
       run.failing = false;
       begin(run_id, run);
       // What fails now is made good at the run's end.
-      (void)restore(*id, run);
+      (void)restore(*id, run, last_);
     }
   }
   settle();

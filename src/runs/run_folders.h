@@ -62,6 +62,7 @@ class RunFolders {
     std::unique_ptr<RunFiles> files;  // none: its folder cannot be made
     RunLines lines;
     Losses losses;
+    bool seen = false;       // an event of it was written, or what came before it
     bool from_rows = false;  // nobody saw it written: look for what its logs lack
     bool ended = false;      // only its completion is owed
     bool failing = false;    // something could not be written, and was not made good yet
@@ -70,6 +71,7 @@ class RunFolders {
   Run* run_of(const std::string& run_id, const std::string& pipeline);
   Result<void> open_folder(const std::string& run_id, Run& run);
   void begin(const std::string& run_id, Run& run);
+  void catch_up(const std::string& run_id, Run& run, model::Sequence until);
   void write_lines(Run& run, const std::string& run_id, const std::vector<RunLine>& lines);
   void write_agent_event(const model::Event& event);
   void write_fleet(const model::LogRecord& record);
@@ -79,7 +81,7 @@ class RunFolders {
   Result<void> complete(model::RunId id, const std::string& run_id);
   Result<void> fill_in(model::RunId id, const RunDetails& details, Run& run);
   Result<void> mark_losses(const std::string& run_id, Run& run);
-  Result<void> restore(model::RunId id, Run& run);
+  Result<void> restore(model::RunId id, Run& run, model::Sequence until);
   void announce(model::RunId id, const ArchiveInfo& archive);
 
   void lose(const std::string& run_id, Run& run, const Error& why);

@@ -112,6 +112,28 @@ TEST_F(RunFoldersTest, AFolderThatCouldNotBeWrittenIsWrittenAfterARestart) {
             std::string::npos);
 }
 
+// Also when the run's last events had not been written before the restart: they come by themselves.
+TEST_F(RunFoldersTest, WhatCameBeforeTheFirstEventThatIsSeenGoesBeforeIt) {
+  platform::write_file_atomic(file("runs"), "x").value();
+  {
+    auto recorder = make();
+    play_run(*recorder);
+    recorder->stop();
+  }
+  fs::remove(file("runs"));
+  const std::vector<model::Event> journal = journal_;
+  platform::write_file_atomic(file("position"), std::to_string(journal.size() - 1)).value();
+  auto recorder = make();
+  recorder->event(journal.back());
+  ASSERT_TRUE(wait_for_archive());
+  recorder->stop();
+  const std::string log = slurp(run_file("logs/run.log"));
+  const std::size_t started = log.find("run.started");
+  EXPECT_LT(started, log.find("run.finished"));
+  EXPECT_EQ(log.find("run.started", started + 1), std::string::npos);
+  EXPECT_EQ(log.find("run.finished", log.find("run.finished") + 1), std::string::npos);
+}
+
 TEST_F(RunFoldersTest, AFolderRemovedUnderALiveRunIsMadeWholeAsFarAsItCanBe) {
   auto recorder = make();
   recorder->event(event("run.started", kRunId, R"({"pipeline":"review"})"));
