@@ -135,7 +135,7 @@ def test_a_fail_soft_stage_degrades_the_run_and_passes_its_error_on(fleet: Fleet
     assert seen["stage"] == "bad"
     assert "asked to fail" in json.dumps(seen["error"])
     spans = fleet.folder / "runs" / "soft" / run_id / "spans.jsonl"
-    wait_until(lambda: "stage_error" in spans.read_text(), 20, "span event")
+    wait_until(lambda: spans.exists() and "stage_error" in spans.read_text(), 20, "span event")
 
 
 def test_a_critical_stage_fails_the_run_and_skips_what_follows(fleet: FleetProject):
