@@ -50,3 +50,11 @@ def disk(fault_shim: pathlib.Path, tmp_path_factory: pytest.TempPathFactory):
     made = FaultyDisk(fault_shim, tmp_path_factory.mktemp("control") / "page")
     yield made
     made.mend()
+
+
+@pytest.fixture(autouse=True)
+def give_back_the_reserve(tmp_path: pathlib.Path):
+    """What a daemon keeps back for a full disk, 64 MiB, would fill a small /tmp over all tests."""
+    yield
+    for reserve in tmp_path.rglob(".mainstay/reserve"):
+        reserve.unlink(missing_ok=True)
