@@ -30,6 +30,10 @@ class Reviewed:
     def id(self) -> str:
         return self.folder.name
 
+    def is_whole(self) -> bool:
+        path = self.folder / "logs_summary.txt"
+        return path.exists() and "SHA-256: " in path.read_text()
+
     @property
     def summary(self) -> str:
         return (self.folder / "logs_summary.txt").read_text()
@@ -60,13 +64,19 @@ class ExampleProject(FleetProject):
         assert old in text, f"{name} has no {old!r}"
         path.write_text(text.replace(old, new))
 
-    def run_pipeline(self, pipeline: str, value: dict, seconds: float = 120) -> Reviewed:
+    def wait_agents(self, state: str = "healthy", seconds: float = 120) -> dict[str, dict]:
+        return super().wait_agents(state, seconds)  # eight Pythons that start at once
+
+    def run_pipeline(self, pipeline: str, value: dict, seconds: float = 300) -> Reviewed:
         done = self.cli("run", pipeline, "--input-json", json.dumps(value), seconds=seconds)
         assert done.stdout.strip(), done.stderr
-        return Reviewed(done.returncode, done.stderr,
-                        pathlib.Path(done.stdout.strip().splitlines()[-1]))
+        run = Reviewed(done.returncode, done.stderr,
+                       pathlib.Path(done.stdout.strip().splitlines()[-1]))
+        # The command waits ten seconds for the folder to be whole, a slow machine may need more.
+        wait_until(run.is_whole, 60, f"the archive of {run.folder}")
+        return run
 
-    def review(self, repository: object, seconds: float = 120, **more: Any) -> Reviewed:
+    def review(self, repository: object, seconds: float = 300, **more: Any) -> Reviewed:
         return self.run_pipeline("review", {"path": str(repository), **more}, seconds)
 
     def item(self, run_id: str, stage: str) -> dict:

@@ -18,10 +18,12 @@ SAMPLES = EXAMPLES / "code_review" / "tests" / "samples"
 @pytest.fixture(scope="module")
 def project(binary, tmp_path_factory):
     made = ExampleProject(binary, tmp_path_factory.mktemp("answers") / "project", "code_review")
-    made.up()
-    made.wait_agents()
-    yield made
-    made.clean_up()
+    try:
+        made.up()
+        made.wait_agents()
+        yield made
+    finally:
+        made.clean_up()
 
 
 @pytest.fixture
