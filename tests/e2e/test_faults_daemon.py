@@ -63,6 +63,25 @@ def test_b4_agents_outlive_a_killed_daemon_and_are_adopted(project: FleetProject
     assert len(project.agent_pids()) == 2
 
 
+# Says when it has begun with an item, and goes on until a file appears (bounded).
+HOLDER = '''
+import os, threading
+import mainstay
+agent = mainstay.Agent()
+
+@agent.capability("hold")
+def hold(item, ctx):
+    open(item.input["began"], "w").close()
+    nap = threading.Event()
+    for _ in range(120 * 50):
+        if os.path.exists(item.input["until"]) or ctx.cancelled:
+            break
+        nap.wait(0.02)
+    return {"attempt": item.attempt}
+agent.run()
+'''
+
+
 @pytest.fixture
 def detached(project: FleetProject):
     """Starts the daemon in the background, as people do; gives its pid."""
@@ -77,7 +96,7 @@ def detached(project: FleetProject):
     project.cli("down")
     for pid in started:
         try:
-            wait_until(lambda: not is_alive(pid), 20, f"daemon {pid} ended")
+            wait_until(lambda: not is_alive(pid), 60, f"daemon {pid} ended")
         except AssertionError:
             os.kill(pid, signal.SIGKILL)
             raise
@@ -85,14 +104,23 @@ def detached(project: FleetProject):
 
 def test_b4_agents_of_a_detached_daemon_outlive_it_and_are_adopted(project: FleetProject,
                                                                    detached):
-    project.python_fleet(replicas=2)
+    project.write("holder.py", HOLDER)
+    project.fleet('''
+fleet: held
+agents:
+  worker:
+    command: [/usr/bin/python3, holder.py]
+    replicas: 2
+    capabilities: [hold]
+''')
     daemon = detached()
     before = pids_of(project)
-    for _ in range(3):
-        flag = project.folder / "go"
-        item = project.submit("hold", {"until": str(flag)})
-        wait_until(lambda: project.api("GET", f"/v1/work/{item}")["state"] == "running", 20,
-                   "running")
+    for n in range(3):
+        began, flag = project.folder / f"began-{n}", project.folder / f"go-{n}"
+        item = project.submit("hold", {"began": str(began), "until": str(flag)})
+        # An item is `running` a moment before its agent has it; killed in between, the daemon
+        # would have to give it out once more.
+        wait_until(began.exists, 60, "the agent is at it")
         os.kill(daemon, signal.SIGKILL)
         wait_until(lambda: not is_alive(daemon), 20, "the daemon is gone")
         assert all(is_alive(pid) for pid in before.values())
@@ -104,11 +132,10 @@ def test_b4_agents_of_a_detached_daemon_outlive_it_and_are_adopted(project: Flee
         flag.write_text("")
         result = project.wait_work(item)
         assert result["state"] == "succeeded" and result["output"]["attempt"] == 1
-        flag.unlink()
         daemon = again
     assert all(a["restarts"] == 0 for a in project.agents().values())
     assert project.cli("down").returncode == 0
-    wait_until(lambda: not is_alive(daemon), 20, "the daemon ended")
+    wait_until(lambda: not is_alive(daemon), 60, "the daemon ended")
     assert project.agent_pids() == []
 
 
@@ -178,6 +205,15 @@ def contents(folder: pathlib.Path) -> dict[str, tuple]:
     return found
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether all of its threads are: one that is in the middle of a write finishes that first."""
+    try:
+        return all((thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
+                   for thread in pathlib.Path(f"/proc/{pid}/task").iterdir())
+    except OSError:  # a thread that ended meanwhile
+        return False
+
+
 @pytest.mark.parametrize("how", [("up",), ("up", "--detach")], ids=["up", "up-detach"])
 def test_b7_a_second_daemon_refuses_before_it_touches_anything(project: FleetProject, how: tuple):
     project.python_fleet()
@@ -186,6 +222,7 @@ def test_b7_a_second_daemon_refuses_before_it_touches_anything(project: FleetPro
     # Nobody but the second one can change a file now.
     os.kill(project.daemon.pid, signal.SIGSTOP)
     try:
+        wait_until(lambda: is_stopped(project.daemon.pid), 20, "the daemon stands still")
         before = contents(project.folder / ".mainstay")
         second = project.cli(*how)
         assert second.returncode == 1
@@ -216,10 +253,10 @@ def test_b7_of_many_started_at_once_one_serves(project: FleetProject):
                for _ in range(5)]
     refused = []
     try:
-        wait_until(lambda: sum(p.poll() is not None for p in several) == 4, 30, "four refuse")
+        wait_until(lambda: sum(p.poll() is not None for p in several) == 4, 90, "four refuse")
         project.daemon = next(p for p in several if p.poll() is None)
         refused = [p for p in several if p is not project.daemon]
-        wait_until(project.is_ready, 30, "the one is ready")
+        wait_until(project.is_ready, 90, "the one is ready")
         project.wait_agents()
         assert len(project.agent_pids()) == 1
         assert [p.returncode for p in refused] == [1] * 4

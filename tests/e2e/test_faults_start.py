@@ -1,9 +1,11 @@
 """What a started program sees, and programs that cannot be started: rows A13 and A14."""
 from __future__ import annotations
 
+import errno
 import json
 import pathlib
 import resource
+import subprocess
 
 import pytest
 
@@ -112,7 +114,7 @@ def write_broken(project: FleetProject) -> None:
     program("unexecutable")
     program("folder")
     foreign = bytearray(pathlib.Path("/bin/true").read_bytes())
-    foreign[18:20] = (8).to_bytes(2, "little")  # e_machine: MIPS
+    foreign[18:20] = (1).to_bytes(2, "little")  # e_machine: WE 32100, which no emulator serves
     program("foreign", bytes(foreign))
     program("textual", b"just words\n")
     program("shebang", b"#! /no/such/shell -x\n")
@@ -161,6 +163,14 @@ agents:
     assert len({project.agents()[name]["reason"] for name in BROKEN}) == len(BROKEN)
 
 
+def starts(program: pathlib.Path) -> bool:
+    try:
+        return subprocess.run([program, "-c", ""], timeout=60).returncode == 0
+    except OSError as error:
+        assert error.errno == errno.ETXTBSY
+        return False
+
+
 def test_a14_a_program_being_written_is_tried_again_until_it_starts(project: FleetProject):
     copy = project.folder / "busy-python"
     copy.write_bytes(pathlib.Path("/usr/bin/python3").read_bytes())
@@ -174,6 +184,8 @@ agents:
     restart: {policy: always, backoff_min: 50ms, backoff_max: 100ms, max_restarts: 1000}
 ''')
     with open(copy, "r+b"):
+        if starts(copy):
+            pytest.skip("skipped: this kernel starts programs that are being written (Linux 6.11)")
         project.up()
         agent = project.wait_agent("busy", "backoff")
         assert "is being written" in agent["last_error"]
