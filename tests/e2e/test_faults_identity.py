@@ -24,7 +24,7 @@ stay.put(hello)
 with grpc.insecure_channel(target, [("grpc.use_local_subchannel_pool", 1)]) as channel:
     metadata = [("authorization", "Bearer " + token)] if token else []
     call = link_pb2_grpc.AgentLinkStub(channel).Connect(iter(stay.get, None), metadata=metadata,
-                                                        timeout=20)
+                                                        timeout=60)
     try:
         print("WELCOME" if next(call).HasField("welcome") else "OTHER")
     except grpc.RpcError as error:
@@ -41,7 +41,7 @@ agent = mainstay.Agent()
 @agent.capability(sys.argv[1])
 def run(item, ctx):
     done = subprocess.run([sys.executable, "impostor.py", *item.input], capture_output=True,
-                          text=True, timeout=30)
+                          text=True, timeout=90)
     return done.stdout.strip() or done.stderr
 
 agent.run()
@@ -76,12 +76,12 @@ def claim(secret: dict[str, str], *, token: str, agent: str, incarnation: str = 
 def from_outside(project: FleetProject, arguments: list[str]) -> str:
     done = subprocess.run(["/usr/bin/python3", "impostor.py", *arguments], cwd=project.folder,
                           env={**project.env, "PYTHONPATH": str(ROOT / "python")},
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=120)
     return done.stdout.strip() or done.stderr
 
 
 def from_inside(project: FleetProject, agent: str, arguments: list[str]) -> str:
-    return project.wait_work(project.submit(agent, arguments))["output"]
+    return project.wait_work(project.submit(agent, arguments), 120)["output"]
 
 
 def assert_untouched(project: FleetProject, before: dict) -> None:
@@ -123,7 +123,7 @@ def test_i3_the_token_of_an_earlier_start_is_over(two: FleetProject):
     old = left["MAINSTAY_TOKEN"]
     os.kill(two.agents()["left"]["pid"], signal.SIGKILL)
     wait_until(lambda: (a := two.agents()["left"])["incarnation"] == 2 and a["state"] == "healthy",
-               20, "its next start")
+               60, "its next start")
     assert secret_of(two, "left")["MAINSTAY_TOKEN"] != old
     assert from_inside(two, "left", claim(left, token=old, agent="left", incarnation="2")) == \
         "UNAUTHENTICATED"
@@ -146,8 +146,9 @@ agents:
     command: [./parent.sh]
     capabilities: [x]
     stop_grace: 500ms
+    health: {start_grace: 60s}
 """)
     project.up()
     said = project.folder / "said"
-    wait_until(said.exists, 30, "the agent's child has spoken")
+    wait_until(said.exists, 90, "the agent's child has spoken")
     assert said.read_text().strip() == "WELCOME"
