@@ -24,7 +24,7 @@ def socket_folder():
     """Short, because a Unix socket's path is limited to about 100 characters."""
     folder = tempfile.mkdtemp(prefix="ms-")
     yield pathlib.Path(folder)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

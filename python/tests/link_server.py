@@ -1,6 +1,7 @@
 """A real gRPC server that speaks the agent link, for tests: the daemon's side, scripted."""
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -15,7 +16,8 @@ from mainstay._proto import link_pb2 as pb
 from mainstay._proto import link_pb2_grpc
 
 TOKEN = "test-token-0123456789"
-WAIT = 20.0
+#: Far more than anything takes: only a test that fails waits so long.
+WAIT = 60.0
 
 
 class Connection:
@@ -47,11 +49,14 @@ class LinkServer(link_pb2_grpc.AgentLinkServicer):
         self.results: Dict[bytes, List[pb.AttemptResult]] = {}
         self.on_result: Optional[Callable[[pb.AttemptResult], None]] = None
         self._changed = threading.Condition()
+        self._stopping = False
         self._options = (("grpc.max_receive_message_length", 64 << 20), *options)
         self._server: Optional[grpc.Server] = None
         self.port = 0
 
     def start(self) -> "LinkServer":
+        with self._changed:
+            self._stopping = False
         self._server = grpc.server(futures.ThreadPoolExecutor(8), options=self._options)
         link_pb2_grpc.add_AgentLinkServicer_to_server(self, self._server)
         self.port = self._server.add_insecure_port(self.target)
@@ -59,15 +64,20 @@ class LinkServer(link_pb2_grpc.AgentLinkServicer):
         return self
 
     def stop(self) -> None:
-        """Cuts every connection, as a daemon that dies does."""
+        """Cuts every connection, as a daemon that dies does.
+
+        An agent may be back before the server is down: nothing that it says then has arrived.
+        """
         with self._changed:
+            self._stopping = True
             open_now, self.connections = self.connections, []
         for connection in open_now:
             connection.down.put(None)
         if self._server is not None:
-            self._server.stop(None).wait(5)
-        if self.target.startswith("unix:") and os.path.exists(self.target[5:]):
-            os.unlink(self.target[5:])
+            self._server.stop(None).wait(WAIT)
+        if self.target.startswith("unix:"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.target[5:])
 
     # -- the service ----------------------------------------------------------------------------
 
@@ -92,6 +102,8 @@ class LinkServer(link_pb2_grpc.AgentLinkServicer):
 
     def _take(self, message: pb.AgentMessage, connection: Connection) -> None:
         with self._changed:
+            if self._stopping:
+                return
             self.messages.append(message)
             if message.HasField("hello"):
                 connection.hello = message.hello
