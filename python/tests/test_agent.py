@@ -49,7 +49,7 @@ def test_async_handlers_run_side_by_side(agent, link):
         inside.append(item.id)
         if len(inside) == 3:
             together.set()
-        await asyncio.wait_for(together.wait(), 10)
+        await asyncio.wait_for(together.wait(), 60)
         return len(inside)
     agent.start()
     for work in link.assign_many("meet", [b"null"] * 3):
@@ -66,7 +66,7 @@ def test_sync_handlers_run_as_many_at_a_time_as_there_are_slots(agent, link):
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        barrier.wait(10)
+        barrier.wait(60)
         with lock:
             running[0] -= 1
     agent.start()
@@ -178,7 +178,7 @@ def test_progress_is_sent_while_the_handler_works(agent, link):
         for step in range(100):
             ctx.progress(step / 100)
         ctx.progress(0.99, "nearly")
-        go_on.wait(10)
+        go_on.wait(60)
     agent.start()
     work = link.assign("long")
     link.wait_for(lambda: any(p.message == "nearly" for m in link.messages for p in m.progress))
@@ -204,7 +204,7 @@ def test_cancel_reaches_sync_async_and_waiting_items(agent, link):
     @agent.capability("sync")
     def sync(item, ctx):
         started.set()
-        while not ctx.wait_cancelled(10):
+        while not ctx.wait_cancelled(60):
             pass
         ctx.raise_if_cancelled()
 
@@ -216,7 +216,7 @@ def test_cancel_reaches_sync_async_and_waiting_items(agent, link):
     for capability in ("sync", "async"):
         started.clear()
         work, waiting = link.assign_many(capability, [b"null"] * 2)
-        assert started.wait(10)
+        assert started.wait(60)
         link.wait_connection().send(cancels=[{"work_id": waiting, "epoch": 1}])
         assert link.wait_result(waiting).failure.kind == "cancelled"
         link.wait_connection().send(cancels=[{"work_id": work, "epoch": 1, "reason": "enough"}])
@@ -229,7 +229,7 @@ def test_a_cancel_for_an_older_epoch_is_not_for_this_attempt(agent, link):
 
     @agent.capability("x")
     def x(item, ctx):
-        go_on.wait(10)
+        go_on.wait(60)
         return ctx.cancelled
     agent.capability("y")(lambda item, ctx: None)
     agent.start()
@@ -243,7 +243,7 @@ def test_a_cancel_for_an_older_epoch_is_not_for_this_attempt(agent, link):
 def test_passing_the_deadline_is_a_timeout(agent, link):
     @agent.capability("slow")
     def slow(item, ctx):
-        ctx.wait_cancelled(10)
+        ctx.wait_cancelled(60)
         ctx.raise_if_cancelled()
     agent.start()
     failure = link.wait_result(link.assign("slow", time_left_ms=30)).failure

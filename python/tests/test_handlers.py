@@ -44,7 +44,7 @@ def test_a_handler_that_cannot_work_is_told_when_it_is_registered(handler, says)
 def test_handlers_of_other_kinds_work(handler):
     agent = mainstay.Agent("x")
     agent.capability("do")(handler)
-    assert testing.call(agent, "do", timeout=20).output == 1
+    assert testing.call(agent, "do", timeout=60).output == 1
 
 
 def test_a_line_whose_fields_or_words_fail_is_shown_as_it_can_be():

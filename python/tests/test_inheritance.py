@@ -81,14 +81,14 @@ def test_a_thread_that_stays_behind_belongs_to_no_item(agent, link, handled):
     @agent.capability("leave")
     def leave(item, ctx):
         def later():
-            go.wait(20)
+            go.wait(60)
             handled.error("later")
             done.set()
         threading.Thread(target=later).start()
     agent.start()
     link.wait_result(link.assign("leave", run_id="r1", step=1))
     go.set()
-    assert done.wait(20)
+    assert done.wait(60)
     assert [x.run_id for x in said_by(link, 1) if x.message == "later"] == [""]
 
 
@@ -99,11 +99,11 @@ def test_a_pools_thread_is_not_the_item_that_made_it_grow(agent, link):
     def grow(item, ctx):
         seen.append(pool.submit(scope.current).result() is ctx)
         hold.set()
-        go.wait(20)
+        go.wait(60)
     hold, go = threading.Event(), threading.Event()
     agent.start()
     work = link.assign("grow")
-    assert hold.wait(20)
+    assert hold.wait(60)
     seen.append(pool.submit(scope.current).result())
     go.set()
     link.wait_result(work)

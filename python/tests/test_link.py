@@ -9,6 +9,7 @@ import pytest
 
 import mainstay
 from link_server import until
+from mainstay import agent as agent_module
 from mainstay import link as link_module
 from mainstay import outbox as outbox_module
 
@@ -19,11 +20,11 @@ def test_a_result_made_while_the_daemon_was_away_arrives_after_it_is_back(agent,
     @agent.capability("slow")
     def slow(item, ctx):
         started.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return "kept"
     agent.start()
     work = link.assign("slow", epoch=4)
-    assert started.wait(10)
+    assert started.wait(60)
     link.stop()
     go_on.set()
     until(lambda: agent._outbox.unacknowledged())
@@ -41,11 +42,11 @@ def test_an_attempt_still_running_is_named_as_held_and_goes_on(agent, link):
     @agent.capability("slow")
     def slow(item, ctx):
         started.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return ctx.cancelled
     agent.start()
     work = link.assign("slow")
-    assert started.wait(10)
+    assert started.wait(60)
     link.stop()
     link.start()
     assert [k.work_id for k in link.wait_connection().hello.held] == [work]
@@ -61,7 +62,7 @@ def test_a_result_is_sent_again_until_it_is_acknowledged(agent, link):
     link.wait_result(work)
     link.stop()
     link.start()
-    link.wait_for(lambda: len(link.results[work]) == 2)
+    link.wait_for(lambda: len(link.results[work]) >= 2)
     assert link.results[work][0] == link.results[work][1]
     link.wait_connection().send(acks=[{"work_id": work, "epoch": 1, "accepted": True}])
     until(lambda: not agent._outbox.unacknowledged())
@@ -79,9 +80,9 @@ def test_no_result_is_lost_over_many_cuts_under_load(agent, link):
         inputs = [str(cut * 100 + n).encode() for n in range(100)]
         works = link.assign_many("n", inputs)
         handed_out.update(zip(works, inputs))
-        enough = len(link.results) + chance.randrange(60)
-        until(lambda: len(link.results) >= enough or
-              len(link.results) == len(handed_out))
+        # Of this round's: what is left of earlier ones comes again at once, before these are there.
+        enough = chance.randrange(60)
+        until(lambda: sum(work in link.results for work in works) >= enough)
         link.stop()
         link.start()
     link.wait_connection()
@@ -104,7 +105,7 @@ def test_handing_the_same_attempt_out_again_gives_the_kept_result(agent, link):
     link.stop()
     link.start()
     link.wait_connection().send(assignments=[{"work_id": work, "epoch": 1, "capability": "x"}])
-    link.wait_for(lambda: len(link.results[work]) == 2)
+    link.wait_for(lambda: len(link.results[work]) >= 2)
     assert calls == [1]
 
 
@@ -148,7 +149,7 @@ def test_a_refusal_ends_the_link_for_good(agent, link, code, why):
 def test_many_results_travel_in_few_messages(agent, link):
     link.slots = 200
     gate = threading.Barrier(200)
-    agent.capability("x")(lambda item, ctx: gate.wait(20))
+    agent.capability("x")(lambda item, ctx: gate.wait(60))
     agent.start()
     for work in link.assign_many("x", [b"null"] * 200):
         link.wait_result(work)
@@ -168,42 +169,50 @@ def test_lost_lines_are_counted_and_said(agent, link, monkeypatch):
     assert [x.message for x in lines[1:]] == [f"line {n}" for n in range(10)]
 
 
-def test_drain_finishes_what_runs_gives_back_the_rest_and_says_goodbye(link):
+@pytest.fixture
+def patient(monkeypatch):
+    """An agent that leaves waits for what it said to arrive, however slow this machine is."""
+    for name in ("ACKNOWLEDGE_SECONDS", "GOODBYE_SECONDS"):
+        monkeypatch.setattr(agent_module, name, 60.0)
+
+
+def test_drain_finishes_what_runs_gives_back_the_rest_and_says_goodbye(patient, link):
     agent = mainstay.Agent(grace=10)
     started, go_on = threading.Event(), threading.Event()
 
     @agent.capability("x")
     def x(item, ctx):
         started.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return "finished"
     runner = threading.Thread(target=agent.run)
     runner.start()
     running, waiting = link.assign_many("x", [b"null"] * 2)
-    assert started.wait(10)
+    assert started.wait(60)
     connection = link.wait_connection()
-    connection.send(drain={"grace_ms": 5000})
+    connection.send(drain={"grace_ms": 60_000})
     assert link.wait_result(waiting).failure.code == "agent_stopping"
     late = link.assign("x")
     assert link.wait_result(late).failure.kind == "refused"
     assert running not in link.results
     go_on.set()
     assert json.loads(link.wait_result(running).output_json) == "finished"
-    runner.join(10)
+    runner.join(60)
     assert not runner.is_alive() and connection.goodbye
 
 
-def test_what_outlasts_the_grace_is_given_back_and_left(link):
+def test_what_outlasts_the_grace_is_given_back_and_left(patient, link):
     agent = mainstay.Agent()
-    release, stopped = threading.Event(), []
+    started, release, stopped = threading.Event(), threading.Event(), []
 
     @agent.capability("stuck")
     def stuck(item, ctx):
-        release.wait(20)
+        started.set()
+        release.wait(60)
         stopped.append(ctx.cancelled)
     agent.start()
     work = link.assign("stuck")
-    until(lambda: agent._workers.held())
+    assert started.wait(60)  # one that is held may not have begun, and would never begin
     connection = link.wait_connection()
     agent.stop(grace=0.05)
     failure = link.wait_result(work).failure
@@ -216,27 +225,31 @@ def test_what_outlasts_the_grace_is_given_back_and_left(link):
     assert len(link.results[work]) == 1
 
 
-def test_handlers_that_heed_the_stop_may_clean_up_before_the_agent_leaves(link):
+def test_handlers_that_heed_the_stop_may_clean_up_before_the_agent_leaves(patient, link,
+                                                                          monkeypatch):
+    monkeypatch.setattr(agent_module, "CANCEL_SECONDS", 60.0)
     agent = mainstay.Agent()
     link.slots = 2
-    cleaned = []
+    begun, cleaned = [], []
 
     @agent.capability("sync")
     def sync(item, ctx):
-        while not ctx.wait_cancelled(20):
+        begun.append("sync")
+        while not ctx.wait_cancelled(60):
             pass
         cleaned.append("sync")
         return "in part"
 
     @agent.capability("async")
     async def forever(item, ctx):
+        begun.append("async")
         try:
             await asyncio.sleep(60)
         finally:
             cleaned.append("async")
     agent.start()
     works = [link.assign("sync"), link.assign("async")]
-    until(lambda: len(agent._workers.held()) == 2 and agent._workers._tasks)
+    until(lambda: len(begun) == 2)
     agent.stop(grace=0.05)
     assert sorted(cleaned) == ["async", "sync"]
     for work in works:  # half a job is not its output, and the stop is no failure of the handler

@@ -36,7 +36,7 @@ def test_odd_text_in_progress_components_and_spans_is_cleaned(agent, link):
             span.fail("d\udcff")
         with pytest.raises(OSError), ctx.span("raises"):
             raise OSError("e\udcff")
-        go_on.wait(10)
+        go_on.wait(60)
     agent.start()
     work = link.assign("odd")
     link.wait_for(lambda: len([s for m in link.messages for s in m.spans]) == 2)
