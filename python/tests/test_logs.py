@@ -74,15 +74,16 @@ def test_the_structlog_processor_adds_the_context_when_it_passes_lines_on():
 
 
 def test_a_structured_line_costs_little():
-    """The bar is 10 us on an idle core; the test allows for a busy machine."""
+    """The bar is 10 us on an idle core; the test allows for a slow machine. What this thread itself
+    costs is measured: the others of a busy one do not count."""
     from mainstay.outbox import Outbox
     outbox = Outbox()
     logger = logs.Logger(outbox.put_log)
     best = 1.0
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         for n in range(2000):
             logger.info("reading", path="src/base/text.cc", n=n)
-        best = min(best, (time.perf_counter() - began) / 2000)
+        best = min(best, (time.thread_time() - began) / 2000)
     print(f"{best * 1e6:.1f} us a line")
     assert best < 50e-6
