@@ -42,9 +42,9 @@ def test_a_killed_agent_is_restarted_and_its_item_tried_again(project: FleetProj
     pid = project.wait_agents()["worker"]["pid"]
     flag = project.folder / "go"
     item = project.submit("hold", {"until": str(flag)})
-    wait_until(lambda: project.api("GET", f"/v1/work/{item}")["state"] == "running", 20, "running")
+    project.wait_state(item, "running")
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: project.agents()["worker"].get("pid") not in (None, 0, pid), 20, "restart")
+    wait_until(lambda: project.agents()["worker"].get("pid") not in (None, 0, pid), 60, "restart")
     flag.write_text("")
     result = project.wait_work(item)
     assert result["state"] == "succeeded"

@@ -32,8 +32,9 @@ def test_a_flood_is_bounded_counted_and_marked(project: FleetProject) -> None:
     project.up()
     project.wait_agents()
     lines = 200_000
-    assert project.wait_work(project.submit("shout", {"lines": lines}))["output"] == "done"
-    wait_until(lambda: project.metric("mainstay_node_log_lines_total") >= lines)
+    shouted = project.submit("shout", {"lines": lines})
+    assert project.wait_work(shouted, seconds=180)["output"] == "done"
+    wait_until(lambda: project.metric("mainstay_node_log_lines_total") >= lines, 60)
     dropped = project.metric("mainstay_node_dropped_lines_total")
     # A thousand at once, then a hundred a second, however long this machine takes.
     assert lines // 2 < dropped < lines
@@ -42,4 +43,5 @@ def test_a_flood_is_bounded_counted_and_marked(project: FleetProject) -> None:
         if "lines of agent loud dropped in the last second" in line["message"]])
     assert marks[0]["level"] == "WARNING"
     log = project.folder / ".mainstay" / "logs" / "fleet.log"
-    assert log.stat().st_size < lines * 20, "far less than came"
+    # Some hundred bytes a line came; a slow machine has more seconds to keep lines of.
+    assert log.stat().st_size < lines * 60, "far less than came"

@@ -12,12 +12,12 @@ sys.path.insert(0, str(ROOT / "python"))
 from mainstay._proto import link_pb2 as wire  # noqa: E402
 from mainstay._proto import link_pb2_grpc as services  # noqa: E402
 
-SECONDS = 20
+SECONDS = 60
 
 
 class Registry:
     def __init__(self, target: str, token: str) -> None:
-        self._channel = grpc.insecure_channel(target)
+        self._channel = grpc.insecure_channel(target, [("grpc.enable_http_proxy", 0)])
         self._stub = services.RegistryStub(self._channel)
         self._metadata = [("authorization", f"Bearer {token}")] if token else []
 

@@ -100,7 +100,9 @@ def test_any_text_arrives_and_the_link_holds(fleet):
     assert fleet.wait_run(run)["state"] == "succeeded"
 
     def lines():
-        texts = [path.read_text() for path in (fleet.folder / "runs").rglob("*.log")]
+        # What comes after the last line's end may be half of a line that is being written.
+        texts = [path.read_bytes().rpartition(b"\n")[0]
+                 for path in (fleet.folder / "runs").rglob("*.log")]
         found = [json.loads(line) for text in texts for line in text.splitlines()]
         mine = [line for line in found if line.get("agent") == "worker"]
         return mine if any(line["message"] == "after" for line in mine) else None
@@ -112,7 +114,7 @@ def test_any_text_arrives_and_the_link_holds(fleet):
 
 def test_an_orderly_stop_burns_no_try_of_an_item_that_outlasts_it(fleet):
     work = fleet.submit("stuck", 1, retry={"max_attempts": 1}, timeout="60s")
-    wait_until(lambda: fleet.api("GET", f"/v1/work/{work}")["state"] == "running")
+    fleet.wait_state(work, "running")
     assert fleet.down() == 0
     fleet.write("agent.py", AGENT.replace("item.input == 1", "item.input == 2"))
     fleet.up()

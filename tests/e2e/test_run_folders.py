@@ -140,7 +140,9 @@ def test_a_folder_removed_under_a_live_run_is_whole_in_the_end(fleet: FleetProje
     folder = fleet.folder / "runs" / "slow" / run_id
     orchestrator = folder / "logs" / "step_001" / "orchestrator.log"
     wait_until(lambda: orchestrator.exists() and "started" in orchestrator.read_text(), 40, "step")
-    shutil.rmtree(folder)
+    # At once, as a whole: into a folder that is being emptied the daemon may put another file.
+    folder.rename(fleet.folder / "removed")
+    shutil.rmtree(fleet.folder / "removed", ignore_errors=True)
     go.touch()
     fleet.wait_run(run_id)
     wait_verified(fleet, run_id)

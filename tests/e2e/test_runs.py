@@ -81,7 +81,7 @@ def test_a_run_gives_a_complete_folder_and_a_proven_archive(fleet: FleetProject,
     assert [o["attempt"] for o in outputs(fleet, run_id, "last")[0]["echo"]["all"]] == [1, 2, 3]
 
     folder = fleet.folder / "runs" / "chain" / run_id
-    wait_until(lambda: fleet.cli("runs", "verify", run_id).returncode == 0, 20, "archive verified")
+    wait_until(lambda: fleet.cli("runs", "verify", run_id).returncode == 0, 60, "archive verified")
     for name in ("logs/run.log", "logs/reconciliation.log", "logs/step_001/orchestrator.log",
                  "logs/step_002/adapter.log", "logs/step_003/metrics.log",
                  "logs/step_003/validator.log", "logs_summary.txt", "metadata.json",
@@ -122,7 +122,7 @@ def test_a_runs_output_is_read_over_the_api_the_cli_and_the_sdk(fleet: FleetProj
     shown = json.loads(fleet.cli("runs", "show", run_id, "-o", "json").stdout)
     assert shown["output"] == run["output"]
     with mainstay.Client(f"http://{fleet.daemon_info()['http_address']}", fleet.token()) as client:
-        result = client.run("chain", {"list": []}, wait=False).result(30)
+        result = client.run("chain", {"list": []}, wait=False).result(60)
         assert result["output"]["last"]["echo"]["all"] == []
 
 
@@ -135,7 +135,7 @@ def test_a_fail_soft_stage_degrades_the_run_and_passes_its_error_on(fleet: Fleet
     assert seen["stage"] == "bad"
     assert "asked to fail" in json.dumps(seen["error"])
     spans = fleet.folder / "runs" / "soft" / run_id / "spans.jsonl"
-    wait_until(lambda: spans.exists() and "stage_error" in spans.read_text(), 20, "span event")
+    wait_until(lambda: spans.exists() and "stage_error" in spans.read_text(), 60, "span event")
 
 
 def test_a_critical_stage_fails_the_run_and_skips_what_follows(fleet: FleetProject):
@@ -160,7 +160,7 @@ def test_when_skips_a_stage_and_its_output_is_null(fleet: FleetProject):
 def test_run_goes_on_from_its_last_finished_item_after_a_kill(fleet: FleetProject):
     run_id = start(fleet, "chain", {"list": [1] * 40})
     wait_until(lambda: steps_of(fleet.api("GET", f"/v1/runs/{run_id}"))
-               .get("each", {}).get("items_done", 0) >= 3, 20, "some items done")
+               .get("each", {}).get("items_done", 0) >= 3, 60, "some items done")
     fleet.kill()
     fleet.up()
     run = fleet.wait_run(run_id)
@@ -187,7 +187,7 @@ def test_an_unknown_pipeline_is_told_with_a_suggestion(fleet: FleetProject):
 def test_a_forged_summary_or_a_pipe_does_not_verify(fleet: FleetProject):
     run_id = start(fleet, "soft", {})
     fleet.wait_run(run_id)
-    wait_until(lambda: fleet.cli("runs", "verify", run_id).returncode == 0, 20, "archive verified")
+    wait_until(lambda: fleet.cli("runs", "verify", run_id).returncode == 0, 60, "archive verified")
     summary = fleet.folder / "runs" / "soft" / run_id / "logs_summary.txt"
     summary.write_text(summary.read_text() + "forged\n")
     verified = fleet.cli("runs", "verify", run_id)

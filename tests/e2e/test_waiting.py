@@ -51,7 +51,8 @@ def test_a_capability_without_a_handler_is_told_everywhere(project: FleetProject
     assert "worker has no handler for it" in waiting["sentence"]
     assert waiting["sentence"] in project.cli("work", "show", item).stdout
     run = project.api("POST", "/v1/runs", {"pipeline": "stuck"})["id"]
-    view = wait_until(lambda: project.api("GET", f"/v1/runs/{run}"))
+    view = wait_until(
+        lambda: (seen := project.api("GET", f"/v1/runs/{run}"))["waiting"] and seen)
     assert view["waiting"]["reason"] == "no_agent"
     assert view["steps"][0]["waiting"] == view["waiting"]
     assert "only waits: no agent can take" in project.cli("runs", "show", run).stdout
