@@ -295,6 +295,9 @@ def test_objects_in_sha256_and_in_a_work_tree_beside(tmp_path, sound):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a repository away")
 def test_a_repository_of_another_owner_is_read(sound):
     expected = answer(sound.folder)
-    for path in [sound.folder, *sound.folder.rglob("*")]:
-        os.lchown(path, 12345, 12345)
+    try:
+        for path in [sound.folder, *sound.folder.rglob("*")]:
+            os.lchown(path, 12345, 12345)
+    except OSError as error:  # root of a user namespace has few users to give it to
+        pytest.skip(f"skipped: {error}")
     assert answer(sound.folder) == expected
