@@ -39,5 +39,5 @@ def test_its_example_is_valid(tmp_path: pathlib.Path):
         script.write_text("#!/bin/sh\n")
         script.chmod(0o755)
     said = subprocess.run([binary, "config", "check"], cwd=tmp_path, capture_output=True,
-                          text=True, timeout=30, check=False)
+                          text=True, timeout=120, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
