@@ -18,14 +18,17 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 constexpr std::string_view kGet = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
+/// Far above the limits of these tests, and below what RawClient waits.
+constexpr Duration kPatience = seconds(20);
 
 class HttpLimitsTest : public ::testing::Test {
  protected:
   HttpLimitsTest() {
     settings.listen = "127.0.0.1:0";
-    settings.header_timeout = milliseconds(100);
-    settings.idle_timeout = milliseconds(100);
-    settings.body_idle_timeout = milliseconds(100);
+    // Longer than a busy machine may take between a test's connecting and its first byte.
+    settings.header_timeout = seconds(1);
+    settings.idle_timeout = seconds(1);
+    settings.body_idle_timeout = seconds(1);
     settings.write_timeout = milliseconds(100);
   }
   void serve() {
@@ -67,7 +70,7 @@ TEST_F(HttpLimitsTest, G4SlowHeadsSlowBodiesAndIdlersAreClosed) {
   EXPECT_THAT(slow_body.read_to_end(), StartsWith("HTTP/1.1 408 "));
   EXPECT_THAT(idle.read_to_end(), StartsWith("HTTP/1.1 200 "));
   EXPECT_TRUE(idle.ended());
-  EXPECT_LT(mono_now() - start, seconds(5));
+  EXPECT_LT(mono_now() - start, kPatience);
   EXPECT_EQ(server->stats().timed_out, 2U);
 }
 
@@ -76,7 +79,7 @@ TEST_F(HttpLimitsTest, G4AHeadThatTricklesDoesNotGetMoreTime) {
   RawClient client(server->port());
   std::string answer;
   const Mono start = mono_now();
-  while (answer.empty() && mono_now() - start < seconds(5)) {
+  while (answer.empty() && mono_now() - start < kPatience) {
     client.send("G");  // each byte is progress, and none of them buys time
     pollfd wait{client.fd(), POLLIN, 0};
     if (::poll(&wait, 1, 10) > 0) answer = client.read_to_end();
@@ -92,7 +95,7 @@ TEST_F(HttpLimitsTest, G4ABodyBelowTheLeastRateIsRefusedThoughItNeverStops) {
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
   std::string answer;
   const Mono start = mono_now();
-  while (answer.empty() && mono_now() - start < seconds(5)) {
+  while (answer.empty() && mono_now() - start < kPatience) {
     client.send("x");
     pollfd wait{client.fd(), POLLIN, 0};
     if (::poll(&wait, 1, 10) > 0) answer = client.read_to_end();
@@ -108,7 +111,11 @@ TEST_F(HttpLimitsTest, G4AClientThatTakesNothingIsCutOff) {
   client.connect(server->port());
   client.send(kGet);
   const Mono start = mono_now();
-  while (server->stats().timed_out == 0 && mono_now() - start < seconds(5)) {
+  const auto is_cut_off = [this] {
+    const auto stats = server->stats();
+    return stats.timed_out > 0 && stats.open == 0;
+  };
+  while (!is_cut_off() && mono_now() - start < kPatience) {
     pollfd none{-1, 0, 0};
     ::poll(&none, 1, 5);
   }
@@ -136,6 +143,7 @@ TEST_F(HttpLimitsTest, C9WithoutDescriptorsCallersAreRefusedAndServiceReturns) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{static_cast<rlim_t>(clients.back()->fd() + 1), before.rlim_max};
+  const Mono start = mono_now();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   for (auto& client : clients) client->connect(server->port());
   EXPECT_THAT(trouble.get_future().get(), HasSubstr("Too many open files"));
@@ -144,7 +152,8 @@ TEST_F(HttpLimitsTest, C9WithoutDescriptorsCallersAreRefusedAndServiceReturns) {
   RawClient after(server->port());
   after.send(kGet);
   EXPECT_THAT(after.read_until("ok"), StartsWith("HTTP/1.1 200 "));
-  EXPECT_LT(troubles, 30);  // it backed off; it did not spin
+  const int told = troubles;
+  EXPECT_LE(told, 2 + (mono_now() - start) / milliseconds(50)) << "it backs off; it does not spin";
 }
 
 }  // namespace
