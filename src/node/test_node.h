@@ -16,6 +16,7 @@
 #include "platform/environment.h"
 #include "platform/files/files.h"
 #include "platform/files/test_dir.h"
+#include "platform/process/test_process.h"
 
 namespace mainstay::node {
 
@@ -84,7 +85,7 @@ class Inbox {
   template <class Wanted>
   std::optional<Thing> take(Wanted wanted) {
     std::unique_lock lock(mutex_);
-    Mono until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    Mono until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     for (;;) {
       for (auto at = things_.begin(); at != things_.end(); ++at) {
         if (!wanted(*at)) continue;
@@ -207,7 +208,7 @@ inline std::vector<platform::ProcessIdentity> nasty_processes(TestNode& node) {
 }
 
 inline void expect_all_gone(const std::vector<platform::ProcessIdentity>& processes) {
-  for (const auto& process : processes) EXPECT_FALSE(platform::is_alive(process)) << process.pid;
+  for (const auto& process : processes) EXPECT_TRUE(platform::is_gone(process)) << process.pid;
 }
 
 }  // namespace mainstay::node

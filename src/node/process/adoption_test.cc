@@ -166,7 +166,7 @@ TEST_P(AdoptionTest, B4ALivingAgentIsWatchedAgain) {
   EXPECT_TRUE(platform::is_alive(process));
   node.apply(model::StopProcess{"stub", 1, seconds(10)});
   ASSERT_TRUE(node.wait_for<ProcessExited>());
-  EXPECT_FALSE(platform::is_alive(process));
+  EXPECT_TRUE(platform::is_gone(process));
 }
 
 TEST_P(AdoptionTest, B4AnUnwantedAgentIsKilledBeforeTheAnswer) {
@@ -178,7 +178,7 @@ TEST_P(AdoptionTest, B4AnUnwantedAgentIsKilledBeforeTheAnswer) {
   auto answer = node.wait_for<AdoptionFinished>();
   ASSERT_TRUE(answer);
   EXPECT_FALSE(answer->process);
-  EXPECT_FALSE(platform::is_alive(from_model(daemon.started.process)));
+  EXPECT_TRUE(platform::is_gone(from_model(daemon.started.process)));
   EXPECT_TRUE(node.wait_for<AdoptionFinished>());
   EXPECT_TRUE(node.link.expected().empty());
 }
@@ -192,7 +192,7 @@ TEST_P(AdoptionTest, B4AProcessWithoutRecordedIdentityIsFoundAndKilled) {
   effect.process.reset();
   node.apply(effect);
   EXPECT_FALSE(node.wait_for<AdoptionFinished>()->process);
-  EXPECT_FALSE(platform::is_alive(from_model(daemon.started.process)));
+  EXPECT_TRUE(platform::is_gone(from_model(daemon.started.process)));
 }
 
 /// Faults A9: the recorded number may be another process's by now. It is left alone.
@@ -255,7 +255,7 @@ TEST_P(AdoptionTest, B4CommandAgentsProcessesDoNotOutliveTheirDaemon) {
   node.node->kill_unclaimed();
   node.apply(adoption(daemon, true));
   EXPECT_FALSE(node.wait_for<AdoptionFinished>()->process);
-  EXPECT_FALSE(platform::is_alive(from_model(daemon.started.process)));
+  EXPECT_TRUE(platform::is_gone(from_model(daemon.started.process)));
 }
 
 /// The database was lost or restored: nobody asks for the old incarnation, and a new start must not
@@ -267,7 +267,7 @@ TEST_P(AdoptionTest, B4AForgottenCopyIsKilledBeforeANewStart) {
   node.apply(model::StartProcess{"stub", 5, spec_});
   auto started = node.wait_for<ProcessStarted>();
   ASSERT_TRUE(started);
-  EXPECT_FALSE(platform::is_alive(from_model(daemon.started.process)));
+  EXPECT_TRUE(platform::is_gone(from_model(daemon.started.process)));
   node.apply(model::KillProcess{"stub", 5});
   EXPECT_TRUE(node.wait_for<ProcessExited>());
 }
@@ -283,8 +283,8 @@ TEST_P(AdoptionTest, KillAllLeavesNothingOfTheFleet) {
   ASSERT_TRUE(started);
   ASSERT_TRUE(platform::is_alive(from_model(daemon.started.process)));
   EXPECT_TRUE(node.node->kill_all());
-  EXPECT_FALSE(platform::is_alive(from_model(started->process)));
-  EXPECT_FALSE(platform::is_alive(from_model(daemon.started.process)));
+  EXPECT_TRUE(platform::is_gone(from_model(started->process)));
+  EXPECT_TRUE(platform::is_gone(from_model(daemon.started.process)));
   node.apply(model::StartProcess{"late", 1, spec_});
   EXPECT_TRUE(node.node->kill_all()) << "and it has come to that effect";
   EXPECT_EQ(node.node->status().processes_started, 1U);

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "platform/files/files.h"
+#include "platform/process/identity.h"
 #include "platform/process/pidfd.h"
 #include "platform/process/spawn.h"
 
@@ -27,7 +29,7 @@ struct Pipe {
   Fd writer;
 };
 
-constexpr int kTestTimeoutMs = 20000;
+constexpr int kTestTimeoutMs = 60000;
 
 /// Waits for readiness, bounded; false when the time is over.
 inline bool wait_readable(int fd) {
@@ -41,6 +43,25 @@ inline std::optional<ProcessExit> wait_exit(const Fd& pidfd) {
   auto exit = peek_exit(pidfd);
   reap(pidfd);
   return exit;
+}
+
+/// Whether nothing of it runs any more. What was killed leaves its cgroup and loses its environment
+/// a moment before /proc calls it a zombie: threads that the kernel is taking down do not count.
+inline bool is_gone(const ProcessIdentity& process) {
+  constexpr unsigned kExiting = 4;   // PF_EXITING of include/linux/sched.h
+  constexpr std::size_t kFlags = 6;  // field 9 of /proc/PID/stat; the first here is field 3
+  if (!is_alive(process)) return true;
+  const std::string tasks = "/proc/" + std::to_string(process.pid) + "/task";
+  auto threads = list_dir(tasks);
+  if (!threads) return !is_alive(process);
+  for (const std::string& thread : *threads) {
+    auto stat = read_file(tasks + "/" + thread + "/stat");
+    if (!stat || stat->empty()) continue;  // gone meanwhile
+    const auto fields = base::split(std::string_view(*stat).substr(stat->rfind(')') + 2), ' ');
+    const bool exits = (std::stoul(std::string(fields.at(kFlags))) & kExiting) != 0;
+    if (!exits) return !is_alive(process);
+  }
+  return true;
 }
 
 /// A line from a pipe, without its end.
