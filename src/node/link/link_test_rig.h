@@ -25,7 +25,7 @@ namespace mainstay::node::test {
 
 namespace wire = ::mainstay::v1;
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{60};
 inline const std::string kToken = "ms_ag_test-token";
 
 class Rig {
