@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
-constexpr auto kPatience = 20s;
+constexpr auto kPatience = 60s;
 
 Now real_now() {
   return {std::chrono::steady_clock::now(),
@@ -294,7 +294,7 @@ TEST_F(LoopTest, StopWaitsForTheCommitUnderWay) {
 
 TEST_F(LoopTest, TimersFireWithoutAnyInput) {
   auto loop = make();
-  auto answer = submit(*loop, 30ms);
+  auto answer = submit(*loop, 1s);  // not over before it is looked at, on a busy machine too
   store_.let_go();
   ASSERT_TRUE(value(answer).has_value());
   const Turn turn = store_.let_go();
