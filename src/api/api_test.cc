@@ -458,6 +458,9 @@ TEST_F(ApiTest, MetricsCountAnswers) {
 TEST_F(ApiTest, DownStopsTheFleetThenTheDaemon) {
   EXPECT_EQ(call("POST", "/v1/fleet:down").status, 200);
   EXPECT_TRUE(std::holds_alternative<model::StopFleet>(backend.commands.back()));
+  // The answer goes out first.
+  const Mono until = platform::mono_now() + std::chrono::seconds(60);
+  while (backend.shut_downs == 0 && platform::mono_now() < until) std::this_thread::yield();
   EXPECT_EQ(backend.shut_downs, 1);
 }
 
