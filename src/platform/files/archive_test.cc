@@ -6,6 +6,8 @@
 #include <fstream>
 #include <map>
 
+#include "platform/files/test_dir.h"
+
 namespace mainstay::platform {
 namespace {
 
@@ -13,9 +15,6 @@ namespace fs = std::filesystem;
 
 class ArchiveTest : public ::testing::Test {
  protected:
-  ArchiveTest() { fs::create_directories(folder_); }
-  ~ArchiveTest() override { fs::remove_all(folder_); }
-
   std::string make(const std::string& name, const std::string& bytes) {
     const fs::path path = folder_ / name;
     std::ofstream(path, std::ios::binary) << bytes;
@@ -27,7 +26,8 @@ class ArchiveTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  fs::path folder_ = fs::temp_directory_path() / ("archive_test_" + std::to_string(::getpid()));
+  TestDir dir_;
+  fs::path folder_ = dir_.path();
 };
 
 TEST_F(ArchiveTest, GivesTheSameBytesBackAndIsReproducible) {
