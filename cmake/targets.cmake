@@ -30,7 +30,7 @@ function(ms_library NAME)
     target_link_libraries(${NAME}_test PRIVATE ms_${NAME} ${ARG_TEST_LIBS} GTest::gmock
                                                GTest::gtest GTest::gtest_main)
     add_test(NAME ${NAME} COMMAND ${NAME}_test)
-    set_tests_properties(${NAME} PROPERTIES TIMEOUT 300 LABELS unit)
+    set_tests_properties(${NAME} PROPERTIES TIMEOUT 900 LABELS unit)
   endif()
   if(benches)
     add_executable(${NAME}_bench ${benches})
