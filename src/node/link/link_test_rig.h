@@ -114,6 +114,8 @@ inline std::shared_ptr<grpc::Channel> channel_to(const std::string& target) {
   grpc::ChannelArguments arguments;
   // Every test agent has a connection of its own.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // Nor goes it over a proxy that the environment names.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(-1);
   arguments.SetMaxSendMessageSize(-1);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
