@@ -12,6 +12,7 @@ import pathlib
 import pytest
 
 import faulty_disk
+import fleet_project
 from faulty_disk import FaultyDisk
 from fleet_project import FleetProject
 
@@ -20,6 +21,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
+    # Nothing that tests talk to is behind a proxy; gRPC would ask one even for this machine.
+    for name in ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy"):
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +32,15 @@ def binary() -> str:
     path = pathlib.Path(os.environ.get("MAINSTAY_BINARY", ROOT / "build" / "release" / "mainstay"))
     if not path.exists():
         pytest.fail(f"{path} is not built; run `make build` or set MAINSTAY_BINARY")
+    fleet_project.patience = slowness(path.read_bytes())
     return str(path)
+
+
+def slowness(program: bytes) -> float:
+    """How many times longer than a release build it may take."""
+    if b"__tsan_init" in program:
+        return 4.0
+    return 2.0 if b"__asan_init" in program else 1.0
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A project folder with a daemon that tests start, talk to, kill and clean up after."""
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -9,9 +10,13 @@ import signal
 import sqlite3
 import subprocess
 import time
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+#: How many times longer everything may take. conftest.py raises it for a daemon that a sanitizer
+#: slows down; limits are there for what hangs.
+patience = 1.0
 
 # An agent whose handlers do what the item says; used by most tests.
 AGENT = '''
@@ -38,7 +43,7 @@ def flaky(item, ctx):
 def hold(item, ctx):
     """Works until a file appears (bounded), so that tests decide how long."""
     done = threading.Event()
-    for _ in range(int(item.input.get("seconds", 30) * 50)):
+    for _ in range(int(item.input.get("seconds", 120) * 50)):
         if os.path.exists(item.input["until"]) or ctx.cancelled:
             break
         done.wait(0.02)
@@ -62,15 +67,18 @@ class Problem(Exception):
         self.body = body
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60,
+               what: Union[str, Callable[[], str]] = "") -> Any:
     """Polls until the condition gives something true; fails the test after `seconds`."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * patience
     while True:
+        late = time.monotonic() > deadline  # before the look: a machine that stood still gets one
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what or condition}")
+        if late:
+            said = what() if callable(what) else what
+            raise AssertionError(f"not within {seconds * patience} s: {said or condition}")
         time.sleep(0.02)
 
 
@@ -111,7 +119,7 @@ agents:
 
     # ---- the daemon -----------------------------------------------------------------------
 
-    def up(self, *, ready: bool = True, env: Optional[dict] = None, seconds: float = 30,
+    def up(self, *, ready: bool = True, env: Optional[dict] = None, seconds: float = 60,
            prefix: tuple = ()) -> subprocess.Popen:
         log = open(self.folder / "daemon.log", "ab")
         self.daemon = subprocess.Popen(
@@ -119,7 +127,7 @@ agents:
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         log.close()
         if ready:
-            wait_until(self.is_ready, seconds, f"daemon ready; its log:\n{self.log_text()}")
+            wait_until(self.is_ready, seconds, self.with_log("daemon ready"))
         return self.daemon
 
     def is_ready(self) -> bool:
@@ -132,6 +140,10 @@ agents:
         except (OSError, ValueError, KeyError, http.client.HTTPException):
             return False
 
+    def with_log(self, what: str) -> Callable[[], str]:
+        """For a failure's text: the log as it is by then."""
+        return lambda: f"{what}; the daemon's log:\n{self.log_text()}"
+
     def log_text(self) -> str:
         path = self.folder / "daemon.log"
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
@@ -139,25 +151,31 @@ agents:
     def kill(self) -> None:
         """SIGKILL, as a crash would have it; agents live on."""
         self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait(20)
+        self.daemon.wait(60)
 
-    def down(self, seconds: float = 30) -> int:
+    def down(self, seconds: float = 60) -> int:
         self.daemon.send_signal(signal.SIGTERM)
-        return self.daemon.wait(seconds)
+        return self.daemon.wait(seconds * patience)
 
     def clean_up(self) -> None:
         if self.daemon is not None and self.daemon.poll() is None:
             self.daemon.send_signal(signal.SIGTERM)
             try:
-                self.daemon.wait(15)
+                self.daemon.wait(15 * patience)
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
-                self.daemon.wait(10)
+                self.daemon.wait(60)
+        self.kill_detached()
         for pid in self.agent_pids():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+
+    def kill_detached(self) -> None:
+        """A daemon of `up --detach` that a test which failed has left would start agents anew."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            pid = self.daemon_info()["pid"]
+            if os.readlink(f"/proc/{pid}/cwd") == str(self.folder):
+                os.kill(pid, signal.SIGKILL)
 
     def agent_pids(self) -> list[int]:
         """Every process that belongs to this project's fleet, however it hides.
@@ -184,9 +202,9 @@ agents:
         return (self.folder / ".mainstay" / "operator.token").read_text().strip()
 
     def raw(self, method: str, path: str, body: Optional[bytes] = None,
-            headers: Optional[dict] = None, seconds: float = 40) -> tuple[int, bytes, dict]:
+            headers: Optional[dict] = None, seconds: float = 60) -> tuple[int, bytes, dict]:
         host, port = self.daemon_info()["http_address"].rsplit(":", 1)
-        connection = http.client.HTTPConnection(host, int(port), timeout=seconds)
+        connection = http.client.HTTPConnection(host, int(port), timeout=seconds * patience)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
@@ -195,7 +213,7 @@ agents:
             connection.close()
 
     def api(self, method: str, path: str, body: Any = None, headers: Optional[dict] = None,
-            seconds: float = 40) -> Any:
+            seconds: float = 60) -> Any:
         sent = {"Authorization": f"Bearer {self.token()}", **(headers or {})}
         data = None
         if body is not None:
@@ -207,29 +225,37 @@ agents:
             raise Problem(status, value)
         return value
 
-    def metric(self, name: str) -> int:
-        """The value of a metric that has no labels."""
+    def metrics(self) -> dict[str, str]:
+        """By name and labels, as they are written."""
         headers = {"Authorization": f"Bearer {self.token()}"}
         text = self.raw("GET", "/metrics", headers=headers)[1].decode()
-        return next(int(line.split()[1]) for line in text.splitlines()
-                    if line.split()[0] == name)
+        return dict(line.rsplit(" ", 1) for line in text.splitlines() if line[:1] not in ("", "#"))
+
+    def metric(self, name: str) -> int:
+        """The value of a metric that has no labels."""
+        return int(self.metrics()[name])
+
+    def answered(self, operation: str) -> int:
+        """How many requests for it the daemon has done and answered."""
+        labels = f'operation="{operation}",class="2xx"'
+        return int(self.metrics().get(f"mainstay_http_answers_total{{{labels}}}", 0))
 
     def submit(self, capability: str, value: Any = None, **fields: Any) -> str:
         body = {"capability": capability, "description": f"test of {capability}",
                 "input": value if value is not None else {}, **fields}
         return self.api("POST", "/v1/work", body)["id"]
 
-    def wait_work(self, work_id: str, seconds: float = 40) -> dict:
+    def wait_work(self, work_id: str, seconds: float = 90) -> dict:
         return wait_until(
             lambda: self.finished(f"/v1/work/{work_id}?wait=5s"), seconds, f"item {work_id}")
 
-    def wait_state(self, work_id: str, state: str, seconds: float = 30) -> dict:
+    def wait_state(self, work_id: str, state: str, seconds: float = 60) -> dict:
         def there() -> Optional[dict]:
             item = self.api("GET", f"/v1/work/{work_id}")
             return item if item["state"] == state else None
-        return wait_until(there, seconds, f"item {work_id} {state}; log:\n{self.log_text()}")
+        return wait_until(there, seconds, self.with_log(f"item {work_id} {state}"))
 
-    def wait_run(self, run_id: str, seconds: float = 60) -> dict:
+    def wait_run(self, run_id: str, seconds: float = 120) -> dict:
         return wait_until(
             lambda: self.finished(f"/v1/runs/{run_id}?wait=5s"), seconds, f"run {run_id}")
 
@@ -240,22 +266,22 @@ agents:
     def agents(self) -> dict[str, dict]:
         return {a["name"]: a for a in self.api("GET", "/v1/agents")["agents"]}
 
-    def wait_agent(self, name: str, state: str = "healthy", seconds: float = 30) -> dict:
+    def wait_agent(self, name: str, state: str = "healthy", seconds: float = 60) -> dict:
         def there() -> Optional[dict]:
             agent = self.agents().get(name)
             return agent if agent and agent["state"] == state else None
-        return wait_until(there, seconds, f"agent {name} {state}; log:\n{self.log_text()}")
+        return wait_until(there, seconds, self.with_log(f"agent {name} {state}"))
 
-    def wait_agents(self, state: str = "healthy", seconds: float = 40) -> dict[str, dict]:
+    def wait_agents(self, state: str = "healthy", seconds: float = 60) -> dict[str, dict]:
         def all_there() -> Optional[dict]:
             agents = self.agents()
             return agents if agents and all(a["state"] == state for a in agents.values()) else None
-        return wait_until(all_there, seconds, f"all agents {state}; log:\n{self.log_text()}")
+        return wait_until(all_there, seconds, self.with_log(f"all agents {state}"))
 
     def journal_of(self, subject: str) -> list[dict]:
         """What the journal says about an agent, an item or a run, in order."""
         path = self.folder / ".mainstay" / "mainstay.db"
-        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
         try:
             rows = database.execute("SELECT kind, body FROM journal WHERE subject = ? "
                                     "ORDER BY seq", (subject,))
@@ -267,7 +293,7 @@ agents:
 
     def cli(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess:
         return subprocess.run([self.binary, *arguments], cwd=self.folder, env=self.env,
-                              capture_output=True, text=True, timeout=seconds,
+                              capture_output=True, text=True, timeout=seconds * patience,
                               stdin=subprocess.DEVNULL)
 
 
