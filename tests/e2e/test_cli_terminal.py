@@ -11,10 +11,11 @@ import subprocess
 import termios
 import time
 
-from fleet_project import FleetProject
+from fleet_project import FleetProject, wait_until
 
 RAW_ERROR = "first line\nsecond \x1b[31mred\n\n\x07\u009b2J"
 AGENT = f'''
+import os
 import time
 
 import mainstay
@@ -27,7 +28,11 @@ def shout(item, ctx):
 
 @agent.capability("pause")
 def pause(item, ctx):
-    time.sleep(item.input.get("seconds", 1.2))
+    for _ in range(3000):
+        if os.path.exists("seen"):
+            break
+        time.sleep(0.02)
+    time.sleep(item.input.get("seconds", 0.5))
     return 1
 
 agent.run()
@@ -54,8 +59,12 @@ pipelines:
     project.up()
 
 
-def on_terminal(project: FleetProject, *words: str, rows: int = 24, term: str = "xterm") -> str:
-    """What the command writes to a terminal of 80 columns."""
+def on_terminal(project: FleetProject, *words: str, rows: int = 24, term: str = "xterm",
+                until: str = "\x1b[J") -> str:
+    """What the command writes to a terminal of 80 columns. Stages pause until it wrote `until`:
+    however late it looks, the run is not over by then."""
+    seen = project.folder / "seen"
+    seen.unlink(missing_ok=True)
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
     child = subprocess.Popen([project.binary, *words], cwd=project.folder,
@@ -63,7 +72,7 @@ def on_terminal(project: FleetProject, *words: str, rows: int = 24, term: str = 
                              stdout=subprocess.DEVNULL, stderr=slave)
     os.close(slave)
     out = b""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     try:
         while time.monotonic() < deadline:
             if not select.select([master], [], [], 1)[0]:
@@ -75,11 +84,13 @@ def on_terminal(project: FleetProject, *words: str, rows: int = 24, term: str = 
             if not part:
                 break
             out += part
+            if until.encode() in out:
+                seen.touch()
     finally:
         os.close(master)
         if child.poll() is None and time.monotonic() >= deadline:
             child.kill()
-        child.wait(10)
+        child.wait(60)
     return out.decode()
 
 
@@ -105,12 +116,14 @@ def test_an_error_of_several_lines_stays_on_its_own(project: FleetProject):
 
 def test_plain_lines_and_the_summary_hold_no_control_characters(project: FleetProject):
     prepare(project)
+    project.write("seen", "")
     made = project.cli("run", "noisy")
     assert made.returncode == 0, made.stderr
     assert r"second \x1b[31mred\n\n\x07\u009b2J" in made.stderr
     assert not BAD.search(made.stderr)
     folder = project.folder / "runs" / "noisy"
     run = next(folder.iterdir())
+    wait_until((run / "logs_summary.txt").exists, what="the summary")
     summary = (run / "logs_summary.txt").read_text()
     assert not BAD.search(summary)
     assert r"first line\nsecond \x1b[31mred" in re.sub(r"\n +", " ", summary)
@@ -135,7 +148,7 @@ def test_a_frame_is_never_higher_than_the_terminal(project: FleetProject):
 def test_a_terminal_that_cannot_be_drawn_on_gets_plain_lines(project: FleetProject):
     prepare(project)
     for term in ("dumb", ""):
-        text = on_terminal(project, "run", "noisy", term=term)
+        text = on_terminal(project, "run", "noisy", term=term, until="slow: started")
         assert "\x1b" not in text
         assert "slow: started" in text
 
