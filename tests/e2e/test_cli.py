@@ -164,7 +164,9 @@ pipelines:
     project.wait_run(run_id)
     short = run_id[:8]
     assert run_id in project.cli("runs", "show", short).stdout
-    assert "run started" in project.cli("logs", "tail", "--run", short).stdout
+    # Its folder is written after its events.
+    wait_until(lambda: "run started" in project.cli("logs", "tail", "--run", short).stdout,
+               what="its first line")
     again = project.cli("runs", "cancel", short)
     assert again.returncode == 1 and "ended" in again.stderr
 
@@ -186,7 +188,7 @@ pipelines:
     missing = project.cli("work", "show", "0192f3c8")
     assert missing.returncode == 4
 
-    wait_until(lambda: project.cli("runs", "verify", short).returncode == 0, 20, "its archive")
+    wait_until(lambda: project.cli("runs", "verify", short).returncode == 0, what="its archive")
     assert project.down() == 0
     assert run_id in project.cli("runs", "show", short).stdout
     assert "agree" in project.cli("runs", "verify", short).stdout
