@@ -105,13 +105,14 @@ pipelines:
         time.sleep(chance.uniform(0.05, 0.6))
         project.kill()
         project.up()
+    wait_until(lambda: len(ledger.acknowledged) > KILLS, what="enough work was accepted")
     stop.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
     project.wait_agents()
     wait_until(lambda: project.api("GET", "/v1/work?state=queued,delayed,running"
-                                          "&limit=1")["work"] == [], 90, "all work ended")
+                                          "&limit=1")["work"] == [], 240, "all work ended")
     lost, wrong = [], []
     for work_id, n in ledger.acknowledged.items():
         try:
@@ -129,7 +130,6 @@ pipelines:
         assert project.wait_run(run_id)["state"] == "succeeded"
     print(f"acknowledged {len(ledger.acknowledged)}, lost {len(lost)}, "
           f"accepted twice {len(twice)}, runs {len(runs)}")
-    assert len(ledger.acknowledged) > KILLS
     assert lost == []
     assert twice == []
     assert wrong == []
@@ -138,7 +138,8 @@ pipelines:
 
 def succeeded_events(project: FleetProject) -> list[str]:
     """Subjects of every work.succeeded event of the journal, read by its own database tool."""
-    database = sqlite3.connect(f"file:{project.folder}/.mainstay/mainstay.db?mode=ro", uri=True)
+    database = sqlite3.connect(f"file:{project.folder}/.mainstay/mainstay.db?mode=ro", uri=True,
+                               timeout=60)
     try:
         return [row[0] for row in
                 database.execute("SELECT subject FROM journal WHERE kind = 'work.succeeded'")]
@@ -165,7 +166,7 @@ def test_a_running_attempt_survives_the_daemon(project: FleetProject):
     project.wait_agents()
     flag = project.folder / "go"
     item = project.submit("hold", {"until": str(flag)})
-    wait_until(lambda: project.api("GET", f"/v1/work/{item}")["state"] == "running", 20, "running")
+    wait_until(lambda: project.api("GET", f"/v1/work/{item}")["state"] == "running", what="running")
     project.kill()
     flag.write_text("")
     project.up()

@@ -80,7 +80,7 @@ def test_b1_no_request_is_refused_for_good_because_the_daemon_starts(project: Fl
     try:
         for _ in range(RESTARTS):
             before = dict(heard.accepted)
-            wait_until(lambda: all(heard.accepted[way] > before[way] for way in before), 40,
+            wait_until(lambda: all(heard.accepted[way] > before[way] for way in before), 90,
                        "both ways are served")
             project.kill()
             project.up()
