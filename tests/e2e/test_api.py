@@ -91,14 +91,16 @@ def test_events_are_streamed_and_resumed(fleet: FleetProject):
     fleet.wait_work(item)
 
     def read_until(kind: str, after: int) -> list[dict]:
-        connection = http.client.HTTPConnection(host, int(port), timeout=20)
+        connection = http.client.HTTPConnection(host, int(port), timeout=60)
         connection.request("GET", "/v1/events",
                            headers=auth(fleet, **{"Last-Event-ID": str(after)}))
         answer = connection.getresponse()
         assert answer.status == 200
         seen = []
         while True:
-            line = answer.readline().decode().strip()
+            text = answer.readline().decode()
+            assert text, "the stream stays open"
+            line = text.strip()
             if line.startswith("data:"):
                 event = json.loads(line[5:])
                 seen.append(event)

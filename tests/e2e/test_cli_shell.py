@@ -1,6 +1,7 @@
 """Shell completion and the manual page say what the command line takes."""
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shutil
@@ -32,6 +33,11 @@ def needed(program: str) -> str:
     return found
 
 
+def plain(home: pathlib.Path) -> dict[str, str]:
+    """For programs that are to say nothing, of a locale or a home that is not there either."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"}
+
+
 def section(text: str, title: str) -> list[str]:
     """The first word of each line below `title:` in a help."""
     lines = text.split(f"\n{title}:\n")[1].split("\n\n")[0].splitlines() if (
@@ -51,12 +57,14 @@ def verbs(binary: str) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def complete(binary: str, tmp_path_factory: pytest.TempPathFactory):
-    script = tmp_path_factory.mktemp("completion") / "mainstay.bash"
+    folder = tmp_path_factory.mktemp("completion")
+    script = folder / "mainstay.bash"
     script.write_text(run(binary, "completion", "bash"))
 
     def ask(*words: str) -> list[str]:
         said = subprocess.run(["bash", "--norc", "-c", COMPLETE, "bash", str(script), "mainstay",
-                               *words], capture_output=True, text=True, timeout=60)
+                               *words], capture_output=True, text=True, timeout=60,
+                              env=plain(folder))
         assert said.stderr == ""
         return said.stdout.split()
     return ask
@@ -112,7 +120,7 @@ def test_the_scripts_of_other_shells_are_read_by_them(binary: str, shell: str,
     script = tmp_path / "script"
     script.write_text(text)
     said = subprocess.run([needed(shell), "-n", str(script)], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=60, env=plain(tmp_path))
     assert said.returncode == 0 and said.stderr == ""
 
 
@@ -139,7 +147,7 @@ def test_the_manual_is_good_roff(binary: str, tmp_path: pathlib.Path):
     page = tmp_path / "mainstay.1"
     page.write_text(run(binary, "man"))
     said = subprocess.run([needed("groff"), "-man", "-ww", "-Tutf8", "-rLL=100n", str(page)],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=60, env=plain(tmp_path))
     assert said.returncode == 0 and said.stderr == "", said.stderr
     shown = re.sub("\x1b\\[[0-9;]*m|.\x08", "", said.stdout)
     assert "mainstay work submit" in shown and "--input-json" in shown

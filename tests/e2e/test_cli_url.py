@@ -20,19 +20,20 @@ pipelines:
 def two(binary: str, tmp_path: pathlib.Path):
     """The project of the folder, and another one that its CLI is pointed at."""
     made = []
-    for name in ("here", "there"):
-        folder = tmp_path / name
-        folder.mkdir()
-        project = FleetProject(binary, folder)
-        project.python_fleet(pipelines=PIPELINE)
-        project.up()
-        made.append(project)
-    here, there = made
-    here.env["MAINSTAY_URL"] = "http://" + there.daemon_info()["http_address"]
-    here.env["MAINSTAY_TOKEN"] = there.token()
-    yield here, there
-    for project in made:
-        project.clean_up()
+    try:
+        for name in ("here", "there"):
+            folder = tmp_path / name
+            folder.mkdir()
+            made.append(FleetProject(binary, folder))
+            made[-1].python_fleet(pipelines=PIPELINE)
+            made[-1].up()
+        here, there = made
+        here.env["MAINSTAY_URL"] = "http://" + there.daemon_info()["http_address"]
+        here.env["MAINSTAY_TOKEN"] = there.token()
+        yield here, there
+    finally:
+        for project in made:
+            project.clean_up()
 
 
 def test_down_waits_for_the_daemon_that_it_stopped(two):
