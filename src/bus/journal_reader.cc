@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "store/journal.h"
+#include "store/database/journal.h"
 
 namespace mainstay::bus {
 

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "fleet/fleet_store.h"
-#include "store/journal.h"
+#include "store/database/journal.h"
 #include "work/tables/run_queries.h"
 #include "work/tables/work_queries.h"
 

@@ -8,7 +8,7 @@
 #include "base/result.h"
 #include "model/recovered.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/blobs.h"
+#include "store/disk/blobs.h"
 
 namespace mainstay::engine {
 

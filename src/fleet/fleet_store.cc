@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "store/columns.h"
+#include "store/database/columns.h"
 
 namespace mainstay::fleet {
 namespace {

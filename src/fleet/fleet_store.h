@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "model/row.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/migration.h"
+#include "store/database/migration.h"
 
 namespace mainstay::fleet {
 

@@ -21,8 +21,8 @@
 #include <vector>
 
 #include "base/time.h"
+#include "runs/folders/run_folders.h"
 #include "runs/recorder_types.h"
-#include "runs/run_folders.h"
 
 namespace mainstay::runs {
 

@@ -9,7 +9,7 @@
 
 #include "platform/files/files.h"
 #include "platform/json/json.h"
-#include "runs/run_archive.h"
+#include "runs/folders/run_archive.h"
 #include "runs/test_recorder.h"
 
 namespace mainstay::runs {

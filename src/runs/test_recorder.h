@@ -14,8 +14,8 @@
 
 #include "platform/files/files.h"
 #include "platform/files/test_dir.h"
+#include "runs/folders/run_archive.h"
 #include "runs/recorder.h"
-#include "runs/run_archive.h"
 
 namespace mainstay::runs {
 namespace fs = std::filesystem;

@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "platform/loop/worker_pool.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/database.h"
+#include "store/database/database.h"
 
 namespace mainstay::store {
 

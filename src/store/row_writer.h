@@ -10,8 +10,8 @@
 #include "base/result.h"
 #include "model/row.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/blobs.h"
-#include "store/migration.h"
+#include "store/database/migration.h"
+#include "store/disk/blobs.h"
 
 namespace mainstay::store {
 

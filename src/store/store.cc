@@ -7,7 +7,7 @@
 #include "platform/clock.h"
 #include "platform/files/files.h"
 #include "platform/loop/thread_name.h"
-#include "store/fail_point.h"
+#include "store/disk/fail_point.h"
 
 namespace mainstay::store {
 namespace {

@@ -31,12 +31,12 @@
 #include "model/input.h"
 #include "platform/sqlite/sqlite.h"
 #include "store/batch.h"
-#include "store/blobs.h"
-#include "store/checkpointer.h"
-#include "store/database.h"
-#include "store/reserve.h"
+#include "store/database/checkpointer.h"
+#include "store/database/database.h"
+#include "store/disk/blobs.h"
+#include "store/disk/reserve.h"
+#include "store/disk/storage_health.h"
 #include "store/row_writer.h"
-#include "store/storage_health.h"
 
 namespace mainstay::store {
 

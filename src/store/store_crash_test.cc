@@ -13,7 +13,7 @@
 
 #include "platform/files/fd.h"
 #include "platform/files/test_dir.h"
-#include "store/fail_point.h"
+#include "store/disk/fail_point.h"
 #include "store/store.h"
 #include "store/test_rows.h"
 

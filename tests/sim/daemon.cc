@@ -6,7 +6,7 @@
 
 #include "base/assert.h"
 #include "engine/recovery.h"
-#include "store/journal.h"
+#include "store/database/journal.h"
 #include "work/tables/run_queries.h"
 #include "work/tables/work_queries.h"
 

@@ -17,7 +17,7 @@
 #include "platform/sqlite/sqlite_memory_vfs.h"
 #include "sim/ledger.h"
 #include "sim/world.h"
-#include "store/blobs.h"
+#include "store/disk/blobs.h"
 #include "store/store.h"
 
 namespace mainstay::sim {

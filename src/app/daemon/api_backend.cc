@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "runs/log_tail.h"
-#include "runs/run_layout.h"
+#include "runs/folders/run_layout.h"
+#include "runs/logs/log_tail.h"
 #include "work/tables/run_queries.h"
 #include "work/tables/work_queries.h"
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "runs/log_tail.h"
+#include "runs/logs/log_tail.h"
 
 namespace mainstay::app {
 

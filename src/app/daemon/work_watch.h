@@ -21,7 +21,7 @@
 #include "bus/bus.h"
 #include "model/ids.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/blobs.h"
+#include "store/disk/blobs.h"
 #include "work/tables/work_queries.h"
 
 namespace mainstay::app {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/columns.h"
+#include "store/database/columns.h"
 #include "work/tables/pipeline_codec.h"
 #include "work/tables/work_queries.h"
 

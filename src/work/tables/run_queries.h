@@ -13,7 +13,7 @@
 #include "model/recovered.h"
 #include "model/row.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/blobs.h"
+#include "store/disk/blobs.h"
 
 namespace mainstay::work {
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "store/columns.h"
+#include "store/database/columns.h"
 #include "work/tables/pipeline_codec.h"
 
 namespace mainstay::work {

@@ -4,7 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "store/columns.h"
+#include "store/database/columns.h"
 
 namespace mainstay::work {
 namespace {

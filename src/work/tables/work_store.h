@@ -9,8 +9,8 @@
 #include "base/result.h"
 #include "model/row.h"
 #include "platform/sqlite/sqlite.h"
-#include "store/blobs.h"
-#include "store/migration.h"
+#include "store/database/migration.h"
+#include "store/disk/blobs.h"
 #include "work/tables/key_conflict.h"
 
 namespace mainstay::work {
