@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "app/cli/options.h"
 #include "base/error.h"
@@ -33,6 +34,8 @@ constexpr ExitCode kExitCodes[] = {{kExitDone, "done"},
 int exit_code_of(const Error& error);
 /// Prints `mainstay: MESSAGE` with its causes and hint on stderr; returns the exit code.
 int report(const Error& error);
+/// Prints an answer in the form asked for; `table` is what it is for `-o table`.
+void print(const GlobalOptions& global, std::string_view json, const std::string& table);
 
 int up(const GlobalOptions& global, const UpOptions& options);
 int down(const GlobalOptions& global);

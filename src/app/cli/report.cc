@@ -1,3 +1,4 @@
+// What a command says at its end: an answer on stdout, or an error on stderr and its exit code.
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -51,6 +52,10 @@ int report(const Error& error) {
   }
   std::fprintf(stderr, "%s\n", text.c_str());
   return exit_code_of(error);
+}
+
+void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
+  std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
 }  // namespace mainstay::app

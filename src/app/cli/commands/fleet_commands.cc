@@ -1,7 +1,6 @@
 // `mainstay down | status | agents … | version`.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <optional>
 #include <string_view>
 
@@ -22,10 +21,6 @@ namespace {
 using platform::JsonObject;
 
 constexpr auto kDaemonEndLimit = std::chrono::seconds(60);
-
-void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
-  std::fputs(render(global.output, json, table).c_str(), stdout);
-}
 
 bool is_gone(const DaemonInfo& info) {
   const auto there = platform::identify(info.pid);

@@ -54,10 +54,6 @@ Result<JsonObject> register_body(const RegisterOptions& options) {
   return body;
 }
 
-void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
-  std::fputs(render(global.output, json, table).c_str(), stdout);
-}
-
 }  // namespace
 
 int agents_find(const GlobalOptions& global, const FindOptions& options) {

@@ -25,7 +25,6 @@ namespace mainstay::app {
 namespace {
 
 using platform::Json;
-using platform::JsonObject;
 
 constexpr auto kArchiveWait = std::chrono::seconds(10);
 /// Looks for the archive between questions whether it can be written at all.
@@ -135,10 +134,6 @@ std::string run_text(const Json& run) {
   return out + waiting_text(run) + "\n" + table.to_text();
 }
 
-void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
-  std::fputs(render(global.output, json, table).c_str(), stdout);
-}
-
 std::string list_target(const ListOptions& options) {
   std::string target = fmt::format("/v1/runs?limit={}", options.limit);
   if (!options.states.empty()) {
@@ -231,20 +226,6 @@ int runs_show(const GlobalOptions& global, const std::string& id) {
       [&](const Project& project) { return stored_run(project, id); });
   if (!run) return report(run.error());
   print(global, run->text, run_text(run->json));
-  return kExitDone;
-}
-
-int runs_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
-  auto daemon = DaemonClient::connect(global.project);
-  if (!daemon) return report(daemon.error());
-  const auto whole = whole_id(*daemon, "runs", id);
-  if (!whole) return report(whole.error());
-  JsonObject body;
-  if (!reason.empty()) body["reason"] = reason;
-  auto done = daemon->post("/v1/runs/" + platform::percent_encode(*whole) + ":cancel",
-                           platform::to_text(body));
-  if (!done) return report(done.error());
-  print(global, done->text, "cancelled " + *whole + "\n");
   return kExitDone;
 }
 

@@ -25,15 +25,10 @@ namespace mainstay::app {
 namespace {
 
 using platform::Json;
-using platform::JsonObject;
 
 bool is_open(const Json& item) {
   const std::string state = text_of(item, "state");
   return state == "queued" || state == "delayed" || state == "running";
-}
-
-void print(const GlobalOptions& global, std::string_view json, const std::string& table) {
-  std::fputs(render(global.output, json, table).c_str(), stdout);
 }
 
 /// A time as it is written, or one so long from now.
@@ -195,20 +190,6 @@ int work_show(const GlobalOptions& global, const std::string& id) {
   print(global, with_member(item->text, "attempts", list.value_or("[]")),
         item_text(item->json, item->text) + attempts_text(list_of(attempts->json, "attempts")) +
             failure_text(item->json));
-  return kExitDone;
-}
-
-int work_cancel(const GlobalOptions& global, const std::string& id, const std::string& reason) {
-  auto daemon = DaemonClient::connect(global.project);
-  if (!daemon) return report(daemon.error());
-  const auto whole = whole_id(*daemon, "work", id);
-  if (!whole) return report(whole.error());
-  JsonObject body;
-  if (!reason.empty()) body["reason"] = reason;
-  auto done = daemon->post("/v1/work/" + platform::percent_encode(*whole) + ":cancel",
-                           platform::to_text(body));
-  if (!done) return report(done.error());
-  print(global, done->text, "cancelled " + *whole + "\n");
   return kExitDone;
 }
 
