@@ -268,8 +268,11 @@ Result<void> Store::reopen() {
 void Store::tend_log() {
   if (!database_.is_open()) return;
   const bool inline_mode = options_.mode == StoreMode::inline_commit;
-  if (!inline_mode && !checkpointer_->take_finished()) {
-    if (database_.log_pages() >= options_.checkpoint_pages) checkpointer_->request();
+  const bool is_long = database_.log_pages() >= options_.checkpoint_pages;
+  // In the reserve every page counts: a checkpointer that comes late would let the log fill it.
+  const bool in_reserve = reserve_.exists() && !reserve_.held();
+  if (!inline_mode && !checkpointer_->take_finished() && !(in_reserve && is_long)) {
+    if (is_long) checkpointer_->request();
     return;
   }
   if (inline_mode && database_.log_pages() < kInlineCheckpointPages) return;
